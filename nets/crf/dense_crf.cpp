@@ -1,0 +1,246 @@
+#include "nets/crf/dense_crf.h"
+
+#include <bit>
+#include <stdexcept>
+#include <string>
+
+#include <oneapi/tbb/task_arena.h>
+
+#include "nets/crf/permutohedral.h"
+
+namespace clmnet::nets {
+namespace {
+
+using Gaussian = lattice::Permutohedral<2>;
+using Bilateral = lattice::Permutohedral<5>;
+
+constexpr std::size_t kStripPixels = 65536;  // a strip's part of the lattice then fits in a core's own cache
+constexpr std::size_t kBlock = 256;          // pixels whose corners stay in the first-level cache meanwhile
+constexpr double kMaxDeviations = 9000;      // beyond, lattice coordinates leave 16 bits
+
+/// What a window is to the picture: its pixels and the place of its first one.
+struct Guide {
+  const std::uint8_t* rgb;
+  const float* probability;
+  const std::uint8_t* has_data;
+  int height, width;
+  int x0 = 0, y0 = 0;
+};
+
+void check(const Guide& guide, const CrfOptions& options) {
+  if (guide.height < 1 || guide.width < 1) {
+    throw std::invalid_argument("CRF: picture of " + std::to_string(guide.width) + " x " +
+                                std::to_string(guide.height));
+  }
+  if (!(options.gauss_sxy_px > 0) || !(options.bilat_sxy_px > 0) || !(options.bilat_srgb > 0)) {
+    throw std::invalid_argument("CRF: standard deviations must be above 0");
+  }
+  if (!(options.gauss_weight >= 0) || !(options.bilat_weight >= 0)) {
+    throw std::invalid_argument("CRF: weights must not be negative");
+  }
+  if (options.iterations < 0 || options.threads < 0) throw std::invalid_argument("CRF: negative iterations or threads");
+  if (!(options.clip > 0 && options.clip < 0.5)) throw std::invalid_argument("CRF: clip must lie between 0 and 0.5");
+  const double across = std::max(guide.height, guide.width);
+  if (across / options.bilat_sxy_px + 255 / options.bilat_srgb > kMaxDeviations) {
+    throw std::invalid_argument("CRF: picture too large for its standard deviations; refine it in windows");
+  }
+}
+
+/// Whole rows of about kStripPixels; the cut depends on the picture alone.
+std::vector<std::size_t> cut_into_strips(int height, int width) {
+  const auto columns = static_cast<std::size_t>(width);
+  const std::size_t rows = std::max<std::size_t>(1, kStripPixels / columns);
+  std::vector<std::size_t> begin;
+  for (std::size_t row = 0; row < static_cast<std::size_t>(height); row += rows) begin.push_back(row * columns);
+  begin.push_back(static_cast<std::size_t>(height) * columns);
+  return begin;
+}
+
+Gaussian make_gaussian(const Guide& guide, const CrfOptions& options, const std::vector<std::size_t>& strips) {
+  const double scale = 1.0 / options.gauss_sxy_px;
+  const lattice::Elevation<2> elevate({guide.x0 * scale, guide.y0 * scale});
+  const auto columns = static_cast<std::size_t>(guide.width);
+  return Gaussian(strips, [&, factor = static_cast<float>(scale)](std::size_t pixel, std::array<float, 3>& elevated) {
+    if (guide.has_data != nullptr && guide.has_data[pixel] == 0) return false;
+    elevated = elevate({static_cast<float>(pixel % columns) * factor, static_cast<float>(pixel / columns) * factor});
+    return true;
+  });
+}
+
+Bilateral make_bilateral(const Guide& guide, const CrfOptions& options, const std::vector<std::size_t>& strips) {
+  const double scale = 1.0 / options.bilat_sxy_px;
+  const lattice::Elevation<5> elevate({guide.x0 * scale, guide.y0 * scale, 0, 0, 0});
+  const auto columns = static_cast<std::size_t>(guide.width);
+  const auto factor = static_cast<float>(scale);
+  const auto colour = static_cast<float>(1.0 / options.bilat_srgb);
+  return Bilateral(strips, [&, factor, colour](std::size_t pixel, std::array<float, 6>& elevated) {
+    if (guide.has_data != nullptr && guide.has_data[pixel] == 0) return false;
+    const std::uint8_t* rgb = guide.rgb + 3 * pixel;
+    elevated = elevate({static_cast<float>(pixel % columns) * factor, static_cast<float>(pixel / columns) * factor,
+                        static_cast<float>(rgb[0]) * colour, static_cast<float>(rgb[1]) * colour,
+                        static_cast<float>(rgb[2]) * colour});
+    return true;
+  });
+}
+
+/// tanh(x / 2) = 2 sigmoid(x) - 1 to about 1e-7, without a call or a branch so that a loop of it becomes vector code.
+float tanh_of_half(float x) {
+  x = std::min(std::max(x, -30.0f), 30.0f);
+  const float y = x * 1.44269504f;
+  const float whole = std::floor(y + 0.5f);
+  const float z = (y - whole) * 0.693147181f;
+  float e = 8.33333333e-3f + z * 1.38888889e-3f;  // Taylor's series, from the last term; |z| <= ln 2 / 2
+  for (const float term : {0.0416666667f, 0.166666667f, 0.5f, 1.0f, 1.0f}) e = term + z * e;
+  e *= std::bit_cast<float>((static_cast<std::int32_t>(whole) + 127) << 23);
+  return (e - 1.0f) / (e + 1.0f);
+}
+
+template <int Count, typename Corner>
+float slice(const Corner* corner, const float* values) {
+  float sum = 0;
+  for (int k = 0; k < Count; ++k) sum += corner[k].weight * values[corner[k].local];
+  return sum;
+}
+
+template <int Count, typename Corner>
+void splat(const Corner* corner, float value, float* sums) {
+  for (int k = 0; k < Count; ++k) sums[corner[k].local] += corner[k].weight * value;
+}
+
+/// Mean field of two labels in one number a pixel. With q the foreground probability and m = 2 q - 1, the Potts
+/// messages of the two labels differ by w (K q - K (1 - q)) = w K m, so that one filtered value gives the new logit
+///   logit = unary + w_gauss K_gauss m + w_bilat K_bilat m,   m = tanh(logit / 2).
+/// Slicing one iteration and splatting the next go over the corners once.
+class MeanField {
+ public:
+  MeanField(const Guide& guide, const CrfOptions& options)
+      : guide_(guide),
+        options_(options),
+        strips_(cut_into_strips(guide.height, guide.width)),
+        unary_(strips_.back()),
+        gaussian_(make_gaussian(guide, options, strips_)),
+        bilateral_(make_bilateral(guide, options, strips_)) {
+    const double clip = options.clip;
+    each_strip([&](std::size_t strip) {
+      for (std::size_t pixel = strips_[strip]; pixel < strips_[strip + 1]; ++pixel) {
+        const double p = guide.probability[pixel];
+        if (!(p >= 0 && p <= 1)) throw std::invalid_argument("CRF: probability " + std::to_string(p));
+        const double kept = std::clamp(p, clip, 1 - clip);
+        unary_[pixel] = static_cast<float>(std::log(kept / (1 - kept)));
+      }
+    });
+  }
+
+  std::vector<float> run() {
+    std::vector<float> result(unary_.size());
+    for (int iteration = 0; iteration <= options_.iterations; ++iteration) {
+      if (iteration > 0) {
+        gaussian_.filter();
+        bilateral_.filter();
+      }
+      const Step now{iteration > 0, iteration == options_.iterations};
+      each_strip([&](std::size_t strip) { step(strip, now, result); });
+    }
+    if (guide_.has_data != nullptr) {
+      for (std::size_t pixel = 0; pixel < result.size(); ++pixel) {
+        if (guide_.has_data[pixel] == 0) result[pixel] = guide_.probability[pixel];
+      }
+    }
+    return result;
+  }
+
+ private:
+  template <typename Body>
+  void each_strip(const Body& body) {
+    tbb::parallel_for(std::size_t{0}, strips_.size() - 1, body);
+  }
+
+  struct Step {
+    bool sliced;  ///< not the first: there are messages
+    bool last;    ///< the result is wanted, no more messages
+  };
+
+  void step(std::size_t strip, const Step& now, std::vector<float>& result) {
+    const float gauss_weight = static_cast<float>(options_.gauss_weight);
+    const float bilat_weight = static_cast<float>(options_.bilat_weight);
+    const float* gauss_values = gaussian_.slice_buffer(strip);
+    const float* bilat_values = bilateral_.slice_buffer(strip);
+    float* gauss_sums = gaussian_.splat_buffer(strip);
+    float* bilat_sums = bilateral_.splat_buffer(strip);
+    std::array<float, kBlock> m;
+    for (std::size_t begin = strips_[strip]; begin < strips_[strip + 1]; begin += kBlock) {
+      const std::size_t count = std::min(kBlock, strips_[strip + 1] - begin);
+      for (std::size_t i = 0; i < count; ++i) {
+        m[i] = unary_[begin + i];
+        if (!now.sliced) continue;
+        m[i] += gauss_weight * slice<Gaussian::kCorners>(gaussian_.corners(begin + i), gauss_values) +
+                bilat_weight * slice<Bilateral::kCorners>(bilateral_.corners(begin + i), bilat_values);
+      }
+      for (std::size_t i = 0; i < count; ++i) m[i] = tanh_of_half(m[i]);
+      if (now.last) {
+        for (std::size_t i = 0; i < count; ++i) result[begin + i] = 0.5f + 0.5f * m[i];
+        continue;
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        splat<Gaussian::kCorners>(gaussian_.corners(begin + i), m[i], gauss_sums);
+        splat<Bilateral::kCorners>(bilateral_.corners(begin + i), m[i], bilat_sums);
+      }
+    }
+  }
+
+  Guide guide_;
+  CrfOptions options_;
+  std::vector<std::size_t> strips_;
+  std::vector<float> unary_;
+  Gaussian gaussian_;
+  Bilateral bilateral_;
+};
+
+std::vector<float> refine_guide(const Guide& guide, const CrfOptions& options) {
+  check(guide, options);
+  tbb::task_arena arena(options.threads > 0 ? options.threads : static_cast<int>(tbb::task_arena::automatic));
+  return arena.execute([&] { return MeanField(guide, options).run(); });
+}
+
+}  // namespace
+
+std::vector<float> refine(const std::uint8_t* rgb, const float* probability, int height, int width,
+                          const CrfOptions& options, const std::uint8_t* has_data) {
+  return refine_guide({rgb, probability, has_data, height, width}, options);
+}
+
+void refine_windowed(int height, int width, const CrfReader& read, const CrfWriter& write, const CrfOptions& options,
+                     const CrfWindowOptions& windows) {
+  const int own = static_cast<int>(std::ceil(3 * options.bilat_sxy_px));
+  const int overlap = windows.overlap_px > 0 ? windows.overlap_px : own;
+  const int core = windows.window_px - 2 * overlap;
+  if (windows.overlap_px < 0 || core < 1) {
+    throw std::invalid_argument("CRF: windows of " + std::to_string(windows.window_px) +
+                                " px leave nothing within an overlap of " + std::to_string(overlap) + " px");
+  }
+  std::vector<std::uint8_t> rgb, has_data;
+  std::vector<float> probability;
+  for (int y = 0; y < height; y += core) {
+    for (int x = 0; x < width; x += core) {
+      const CrfWindow inner{x, y, std::min(core, width - x), std::min(core, height - y)};
+      const int left = std::max(0, x - overlap), top = std::max(0, y - overlap);
+      const CrfWindow outer{left, top, std::min(width, x + inner.width + overlap) - left,
+                            std::min(height, y + inner.height + overlap) - top};
+      const auto pixels = static_cast<std::size_t>(outer.width) * static_cast<std::size_t>(outer.height);
+      rgb.assign(3 * pixels, 0);
+      probability.assign(pixels, 0.0f);
+      has_data.assign(pixels, 1);
+      read(outer, rgb.data(), probability.data(), has_data.data());
+      const std::vector<float> refined = refine_guide(
+          {rgb.data(), probability.data(), has_data.data(), outer.height, outer.width, left, top}, options);
+      std::vector<float> part;
+      for (int row = 0; row < inner.height; ++row) {
+        const float* from = refined.data() + static_cast<std::ptrdiff_t>(y - top + row) * outer.width + (x - left);
+        part.insert(part.end(), from, from + inner.width);
+      }
+      write(inner, part.data());
+    }
+  }
+}
+
+}  // namespace clmnet::nets

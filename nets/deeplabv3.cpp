@@ -1,0 +1,49 @@
+#include "nets/deeplabv3.h"
+
+namespace clmnet::nets {
+namespace nn = torch::nn;
+
+DeepLabV3Options DeepLabV3Options::torchvision(std::int64_t classes) {
+  DeepLabV3Options options;
+  options.classes = classes;
+  options.squeeze_excite = false;
+  options.full_size_map = true;
+  options.classification_head = false;
+  return options;
+}
+
+DeepLabV3Impl::DeepLabV3Impl(const DeepLabV3Options& options) : options_(options) {
+  ResNetOptions resnet;
+  resnet.width = options.width;
+  resnet.dilate = {false, true, true};
+  resnet.squeeze_excite = options.squeeze_excite;
+  backbone_ = register_module("backbone", ResNet(resnet));
+
+  AsppOptions aspp;
+  aspp.in_channels = backbone_->channels();
+  aspp.out_channels = scaled_channels(256, options.width);
+  aspp.rates = options.atrous_rates;
+  const std::int64_t channels = aspp.out_channels;
+  aspp_ = Aspp(aspp);
+  classifier_ = nn::Sequential(aspp_, nn::Conv2d(nn::Conv2dOptions(channels, channels, 3).padding(1).bias(false)),
+                               nn::BatchNorm2d(channels), nn::ReLU(),
+                               nn::Conv2d(nn::Conv2dOptions(channels, options.classes, 1)));
+  register_module("classifier", classifier_);
+  if (options.squeeze_excite) gate_ = register_module("gate", SqueezeExcite(channels));
+  if (options.classification_head) {
+    head_ = register_module("head", PooledHead(channels, options.feature_size, options.classes));
+  }
+}
+
+MemberOutput DeepLabV3Impl::predict(const torch::Tensor& x) {
+  torch::Tensor y = aspp_(backbone_->features(x));
+  if (gate_) y = gate_(y);
+  y = torch::relu(classifier_[2]->as<nn::BatchNorm2d>()->forward(classifier_[1]->as<nn::Conv2d>()->forward(y)));
+  MemberOutput output;
+  output.map_logits = classifier_[4]->as<nn::Conv2d>()->forward(y);
+  if (options_.full_size_map) output.map_logits = resize_bilinear(output.map_logits, x.size(2), x.size(3));
+  if (head_) std::tie(output.features, output.class_logits) = head_(y);
+  return output;
+}
+
+}  // namespace clmnet::nets

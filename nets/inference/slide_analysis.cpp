@@ -1,0 +1,186 @@
+#include "nets/inference/slide_analysis.h"
+
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include <opencv2/imgproc.hpp>
+
+#include "nets/crf/dense_crf.h"
+#include "nets/ensemble.h"
+
+namespace clmnet::nets {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Batches in page-locked memory, so that copies to the GPU run beside the networks; kept for the stream's next batch.
+class PinnedPool {
+ public:
+  std::uint8_t* allocate(std::size_t bytes) {
+    const auto options = torch::TensorOptions().dtype(torch::kUInt8).pinned_memory(true);
+    torch::Tensor memory = torch::empty({static_cast<std::int64_t>(bytes)}, options);
+    auto* address = memory.data_ptr<std::uint8_t>();
+    const std::lock_guard lock(mutex_);
+    held_.emplace(address, std::move(memory));
+    return address;
+  }
+  void release(std::uint8_t* address) {
+    const std::lock_guard lock(mutex_);
+    held_.erase(address);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::uint8_t*, torch::Tensor> held_;
+};
+
+/// Rows of tiles that could be decoded, collected batch by batch.
+class TileTable {
+ public:
+  TileTable(std::size_t tiles, std::size_t members, int classes, int features) : members_(members) {
+    const int rows = static_cast<int>(tiles);
+    probability_.create(rows, classes, CV_32F);
+    for (std::size_t k = 0; k < members; ++k) member_.emplace_back(rows, classes, CV_32F);
+    features_.create(rows, features, CV_32F);
+  }
+
+  void add(const Prediction& said, std::int64_t tile) {
+    copy_row(said.probability[tile], probability_);
+    for (std::size_t k = 0; k < members_; ++k) {
+      copy_row(said.member_probability[tile][static_cast<std::int64_t>(k)], member_[k]);
+    }
+    copy_row(said.features[tile], features_);
+    ++rows_;
+  }
+
+  void finish(SlideAnalysis& out) const {
+    out.probability = probability_.rowRange(0, rows_).clone();
+    for (const auto& table : member_) out.member_probability.push_back(table.rowRange(0, rows_).clone());
+    out.features = features_.rowRange(0, rows_).clone();
+  }
+
+ private:
+  void copy_row(const torch::Tensor& row, cv::Mat& table) const {
+    const torch::Tensor values = row.contiguous();
+    std::memcpy(table.ptr(rows_), values.data_ptr<float>(), static_cast<std::size_t>(values.numel()) * sizeof(float));
+  }
+
+  std::size_t members_;
+  int rows_ = 0;
+  cv::Mat probability_, features_;
+  std::vector<cv::Mat> member_;
+};
+
+/// Fused and single maps as the stitcher takes them: [N,1+K,h,w].
+std::vector<float> stacked_maps(const Prediction& said) {
+  const torch::Tensor all = torch::cat({said.map.unsqueeze(1), said.member_map}, 1).contiguous();
+  return {all.data_ptr<float>(), all.data_ptr<float>() + all.numel()};
+}
+
+/// Leaves glass out: the networks were never shown any, and what they say of it means nothing.
+void keep_tissue(const cv::Mat& tissue, wsi::ProbabilityMap& map) {
+  cv::Mat on_map;
+  cv::resize(tissue, on_map, map.valid.size(), 0, 0, cv::INTER_NEAREST);
+  map.valid.setTo(0, on_map == 0);
+  for (cv::Mat& channel : map.probability) channel.setTo(0, map.valid == 0);
+}
+
+void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalysisOptions& options,
+                  const std::vector<wsi::TileSpec>& grid, SlideAnalysis& out, const TileProgress& progress) {
+  const ModelConfig& model = ensemble.config();
+  const auto patch = static_cast<int>(model.patch_size_px);
+  const std::size_t members = model.members.size();
+  wsi::StitchOptions stitch;
+  stitch.tile_px = patch;
+  stitch.tile_um_per_px = out.grid.um_per_px;
+  stitch.map_um_per_px = model.spacing_um_per_px * options.map_px;
+  stitch.channels = static_cast<int>(1 + members);
+  wsi::Stitcher stitcher(slide.extent(), slide.um_per_px(), stitch);
+  TileTable table(grid.size(), members, static_cast<int>(model.class_names.size()), static_cast<int>(model.feature_size()));
+
+  wsi::StreamOptions stream;
+  stream.tile_px = patch;
+  stream.um_per_px = out.grid.um_per_px;
+  stream.batch = options.batch;
+  stream.threads = options.decode_threads;
+  PinnedPool pinned;
+  if (ensemble.device().is_cuda()) {
+    stream.allocate = [&pinned](std::size_t bytes) { return pinned.allocate(bytes); };
+    stream.release = [&pinned](std::uint8_t* memory) { pinned.release(memory); };
+  }
+  const auto started = Clock::now();
+  const wsi::StreamStats stats = wsi::for_each_batch(slide, grid, stream, [&](wsi::TileBatch& batch) {
+    const auto began = Clock::now();
+    const auto count = static_cast<std::int64_t>(batch.tiles.size());
+    // from_blob does not own; predict copies to its device before it returns.
+    const torch::Tensor rgb = torch::from_blob(const_cast<std::uint8_t*>(batch.rgb), {count, patch, patch, 3}, torch::kUInt8);
+    const Prediction said = ensemble.predict(rgb, options.map_px);
+    out.timings.networks += seconds_since(began);
+    stitcher.add(batch.tiles, stacked_maps(said), static_cast<int>(said.map.size(1)), static_cast<int>(said.map.size(2)),
+                 batch.complete);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      (batch.complete[at] ? out.tiles : out.incomplete).push_back(batch.tiles[at]);
+      if (batch.complete[at]) table.add(said, i);
+    }
+    if (progress) progress(batch.first_index + batch.tiles.size(), grid.size());
+  });
+  out.timings.tiles = seconds_since(started);
+  out.timings.waiting_for_tiles = stats.waiting_for_decode_seconds;
+  out.raw = stitcher.result();
+  keep_tissue(out.tissue.mask, out.raw);
+  table.finish(out);
+}
+
+/// The fused map after the CRF, window by window.
+cv::Mat refine_map(const wsi::ProbabilityMap& raw, const cv::Mat& overview, const CrfOptions& crf) {
+  const cv::Mat& before = raw.probability[0];
+  cv::Mat after(before.size(), CV_32F, cv::Scalar(0));
+  const auto read = [&](const CrfWindow& w, std::uint8_t* rgb, float* probability, std::uint8_t* has_data) {
+    for (int y = 0; y < w.height; ++y) {
+      const auto row = static_cast<std::size_t>(y) * w.width;
+      std::memcpy(rgb + row * 3, overview.ptr(w.y + y) + static_cast<std::ptrdiff_t>(w.x) * 3, static_cast<std::size_t>(w.width) * 3);
+      std::memcpy(probability + row, before.ptr<float>(w.y + y) + w.x, static_cast<std::size_t>(w.width) * sizeof(float));
+      std::memcpy(has_data + row, raw.valid.ptr(w.y + y) + w.x, static_cast<std::size_t>(w.width));
+    }
+  };
+  const auto write = [&](const CrfWindow& w, const float* probability) {
+    for (int y = 0; y < w.height; ++y) {
+      std::memcpy(after.ptr<float>(w.y + y) + w.x, probability + static_cast<std::size_t>(y) * w.width,
+                  static_cast<std::size_t>(w.width) * sizeof(float));
+    }
+  };
+  refine_windowed(before.rows, before.cols, read, write, crf);
+  return after;
+}
+
+}  // namespace
+
+SlideAnalysis analyze_slide(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalysisOptions& options,
+                            const TileProgress& progress) {
+  SlideAnalysis out;
+  auto started = Clock::now();
+  out.tissue = wsi::find_tissue(slide, options.tissue);
+  const ModelConfig& model = ensemble.config();
+  out.grid.tile_px = static_cast<int>(model.patch_size_px);
+  out.grid.stride_px = options.stride_px > 0 ? options.stride_px : out.grid.tile_px * 7 / 8;
+  out.grid.um_per_px = {model.spacing_um_per_px, model.spacing_um_per_px};
+  out.grid.min_tissue = options.min_tissue;
+  const std::vector<wsi::TileSpec> grid = wsi::plan_grid(out.tissue, out.grid);
+  out.timings.tissue = seconds_since(started);
+
+  run_networks(slide, ensemble, options, grid, out, progress);
+
+  started = Clock::now();
+  out.overview = wsi::read_overview(slide, out.raw.geometry);
+  out.refined = {out.raw.geometry, {out.raw.probability[0].clone()}, out.raw.valid.clone()};
+  if (options.refine && !out.tiles.empty()) out.refined.probability[0] = refine_map(out.raw, out.overview, model.crf);
+  out.timings.crf = seconds_since(started);
+  return out;
+}
+
+}  // namespace clmnet::nets

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "nets/crf/dense_crf.h"
+#include "nets/member_options.h"
+
+namespace clmnet::nets {
+
+/// One network of a model: how it is built, where its weights are, how its outputs enter the ensemble.
+struct MemberConfig {
+  MemberOptions options;
+  std::string weights;          ///< file in the model's folder
+  std::string sha256;           ///< of that file
+  double class_temperature = 1; ///< calibrated class probabilities are softmax(class_logits / class_temperature)
+  double map_temperature = 1;
+  double class_weight = 0;      ///< share of the calibrated class logits in the ensemble's, >= 0
+  double map_weight = 0;        ///< share of the calibrated map logits in the ensemble's, >= 0
+  double class_threshold = 0.5; ///< of this network alone, chosen as the ensemble's
+  double map_threshold = 0.5;
+};
+
+/// A model's config.json: WSInfer's zoo schema (spec_version, num_classes, class_names, patch_size_pixels, spacing_um_px,
+/// transform) and, under "clmnet", what the ensemble needs beside it.
+struct ModelConfig {
+  std::string name = "clmnet";
+  std::vector<std::string> class_names = {"normal", "tumour"};  ///< class 0 is what is not looked for
+  std::int64_t patch_size_px = 224;
+  double spacing_um_per_px = 1.0;
+  std::array<double, 3> mean = {0.485, 0.456, 0.406};           ///< of RGB in 0 … 1
+  std::array<double, 3> standard_deviation = {0.229, 0.224, 0.225};
+  std::vector<MemberConfig> members;
+  double map_from_class_weight = 0;  ///< share of the ensemble's class logits in its map logits, >= 0
+  double class_threshold = 0.5;      ///< a tile is tumour from here; chosen on validation patients
+  double map_threshold = 0.5;        ///< a pixel is tumour from here; chosen on validation patients
+  CrfOptions crf{2, 2, 20, 13, 3, 5, 1e-4, 0};  ///< at the map's resolution; threads is the machine's own matter
+
+  std::int64_t feature_size() const;
+};
+
+/// Throws InputError that names the file and the key: missing, of another type, out of range, an unknown network.
+ModelConfig read_model_config(const std::filesystem::path& folder);
+
+/// Writes config.json whole or not at all.
+void write_model_config(const std::filesystem::path& folder, const ModelConfig& config);
+
+nlohmann::json to_json(const ModelConfig& config);
+
+}  // namespace clmnet::nets

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "nets/training/trainer.h"
+
+namespace clmnet::nets {
+
+/// What K trained networks say of M validation images.
+struct ValidationOutputs {
+  std::vector<torch::Tensor> class_logits;  ///< K of [M,C]
+  std::vector<torch::Tensor> map_logits;    ///< K of [M,C,h,w]
+  torch::Tensor label;                      ///< int64 [M]; -1 where unknown
+  torch::Tensor mask;                       ///< int64 [M,h,w]; 1 where most of the pixel is tumour, -1 where unknown
+};
+
+/// Runs the networks over the validation rows, each as it is and in `views` augmented ones, so that calibration also
+/// holds for other stains, scales and focus than the scanners' own.
+/// map_px  pixels of the image per pixel of the maps
+ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& members, const TrainingData& data,
+                                    const ModelConfig& config, const AugmentOptions& augment, int views,
+                                    std::int64_t map_px, std::uint64_t seed, int workers, torch::Device device,
+                                    const std::function<bool()>& stop_requested);
+
+/// Learns how the networks are fused and writes it into `config`: a temperature for each network's class and map logits
+/// (Guo et al. 2017, arXiv:1706.04599), then weights >= 0 that minimise the negative log-likelihood of the fused
+/// probabilities. A pull towards equal weights (ridge) decides where the data does not.
+void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
+
+/// The threshold in [0,1] of highest balanced accuracy; of equally good ones the nearest to 0.5.
+/// probability [n], truth [n] of 0 and 1
+double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth);
+
+}  // namespace clmnet::nets

@@ -1,0 +1,52 @@
+#include "nets/training/loss.h"
+
+#include "nets/blocks.h"
+
+namespace clmnet::nets {
+namespace F = torch::nn::functional;
+
+namespace {
+
+torch::Tensor class_loss(const torch::Tensor& logits, const torch::Tensor& label, const LossOptions& options) {
+  F::CrossEntropyFuncOptions settings;
+  settings.ignore_index(-1).label_smoothing(options.label_smoothing);
+  if (!options.class_balance.empty()) {
+    settings.weight(torch::tensor(options.class_balance, torch::kFloat32).to(logits.device()));
+  }
+  return F::cross_entropy(logits, label, settings);
+}
+
+/// Cross entropy plus soft Dice over the pixels whose mask is known.
+torch::Tensor mask_loss(const torch::Tensor& logits, const torch::Tensor& mask) {
+  const torch::Tensor known = mask.ge(0).to(torch::kFloat32);
+  const torch::Tensor tumour = mask.gt(0).to(torch::kFloat32);
+  const torch::Tensor entropy = F::cross_entropy(logits, mask, F::CrossEntropyFuncOptions().ignore_index(-1));
+  const torch::Tensor probability = (1 - torch::softmax(logits, 1).select(1, 0)) * known;
+  constexpr double kSmooth = 1.0;  // pixels; keeps a batch without tumour defined
+  const torch::Tensor dice =
+      (2 * (probability * tumour).sum() + kSmooth) / (probability.sum() + tumour.sum() + kSmooth);
+  return entropy + 1 - dice;
+}
+
+}  // namespace
+
+Loss multi_task_loss(const MemberOutput& output, const Batch& batch, const LossOptions& options) {
+  Loss loss;
+  loss.total = torch::zeros({}, output.class_logits.options());
+  if (options.class_weight > 0 && batch.label.ge(0).any().item<bool>()) {
+    const torch::Tensor part = class_loss(output.class_logits, batch.label, options);
+    loss.class_loss = part.item<double>();
+    loss.total = loss.total + options.class_weight * part;
+  }
+  if (options.mask_weight > 0 && batch.mask.ge(0).any().item<bool>()) {
+    torch::Tensor logits = output.map_logits;
+    const std::int64_t height = batch.mask.size(1), width = batch.mask.size(2);
+    if (logits.size(2) != height || logits.size(3) != width) logits = resize_bilinear(logits, height, width);
+    const torch::Tensor part = mask_loss(logits, batch.mask);
+    loss.mask_loss = part.item<double>();
+    loss.total = loss.total + options.mask_weight * part;
+  }
+  return loss;
+}
+
+}  // namespace clmnet::nets

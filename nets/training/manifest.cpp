@@ -1,0 +1,116 @@
+#include "nets/training/manifest.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+
+#include "nets/training/random.h"
+#include "tools/base/csv.h"
+#include "tools/base/error.h"
+
+namespace clmnet::nets {
+namespace fs = std::filesystem;
+
+namespace {
+
+int read_label(const CsvTable& table, std::size_t row, std::size_t column, std::int64_t classes) {
+  const std::string& text = table.cell(row, column);
+  if (text.empty()) return -1;
+  const auto value = parse_number(text);
+  if (!value || *value != std::floor(*value) || *value < -1 || *value >= static_cast<double>(classes)) {
+    throw InputError(table.where(row, column) + ": '" + text + "', expected a class from 0 to " +
+                     std::to_string(classes - 1) + ", or -1 or nothing where it is unknown");
+  }
+  return static_cast<int>(*value);
+}
+
+void read_manifest(const fs::path& file, std::int64_t classes, std::vector<ManifestRow>& rows) {
+  const CsvTable table = CsvTable::read(file);
+  const std::size_t image = table.column("image");
+  const std::size_t label = table.column("tumour");
+  const auto mask = table.find("mask");
+  const auto patient = table.find("patient_id");
+  const auto diagnosis = table.find("diagnosis");
+  const auto text = [&](std::size_t row, std::optional<std::size_t> column) {
+    return column ? table.cell(row, *column) : std::string();
+  };
+  const auto existing = [&](std::size_t row, std::size_t column) {
+    const fs::path path = file.parent_path() / table.cell(row, column);
+    std::error_code ignored;
+    if (!fs::is_regular_file(path, ignored)) {
+      throw InputError(table.where(row, column) + ": " + path.string() + ": no such file; paths are relative to the manifest");
+    }
+    return path;
+  };
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    ManifestRow row;
+    row.image = existing(i, image);
+    if (mask && !table.cell(i, *mask).empty()) row.mask = existing(i, *mask);
+    row.patient = text(i, patient);
+    row.diagnosis = text(i, diagnosis);
+    row.label = read_label(table, i, label, classes);
+    rows.push_back(std::move(row));
+  }
+}
+
+}  // namespace
+
+std::vector<ManifestRow> read_manifests(const std::vector<fs::path>& files, std::int64_t classes) {
+  std::vector<ManifestRow> rows;
+  for (const auto& file : files) {
+    const std::size_t before = rows.size();
+    read_manifest(file, classes, rows);
+    if (rows.size() == before) throw InputError(file.string() + ": no rows below the header");
+  }
+  if (rows.empty()) throw InputError("no manifest given; give --manifest FILE");
+  return rows;
+}
+
+torch::Tensor tumour_mask(const ManifestRow& row, const torch::Tensor& lesion) {
+  if (!lesion.defined() || row.label < 0) return {};
+  if (row.label == 0) return torch::zeros_like(lesion);
+  return lesion.gt(0).to(torch::kUInt8);
+}
+
+Split split_by_patient(const std::vector<ManifestRow>& rows, double fraction, std::uint64_t seed) {
+  if (!(fraction > 0 && fraction < 1)) {
+    throw InputError("validation fraction " + std::to_string(fraction) + ", expected between 0 and 1");
+  }
+  std::map<std::string, int> class_of_patient;
+  for (const auto& row : rows) {
+    if (row.patient.empty()) continue;
+    auto& label = class_of_patient.try_emplace(row.patient, -1).first->second;
+    label = std::max(label, row.label);
+  }
+  std::map<int, std::vector<std::string>> patients_of_class;
+  for (const auto& [patient, label] : class_of_patient) patients_of_class[label].push_back(patient);
+
+  std::set<std::string> held_out;
+  for (auto& [label, patients] : patients_of_class) {
+    Random random(mix_seed(seed, static_cast<std::uint64_t>(label + 1)));
+    random.shuffle(patients);
+    const auto count = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(patients.size())));
+    held_out.insert(patients.begin(), patients.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  Split split;
+  std::map<int, std::pair<int, int>> counts;  // class -> rows trained on, rows validated on
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const bool validate = !rows[i].patient.empty() && held_out.contains(rows[i].patient);
+    (validate ? split.validation : split.train).push_back(i);
+    auto& count = counts[rows[i].label];
+    ++(validate ? count.second : count.first);
+  }
+  for (const auto& [label, count] : counts) {
+    if (label >= 0 && (count.first == 0 || count.second == 0)) {
+      throw InputError("class " + std::to_string(label) + " has " + std::to_string(count.first) + " images to train and " +
+                       std::to_string(count.second) + " to validate on; both parts need some, split by patient_id: give " +
+                       "more patients or another validation fraction");
+    }
+  }
+  return split;
+}
+
+}  // namespace clmnet::nets

@@ -1,0 +1,199 @@
+#include "nets/training/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <numbers>
+
+#include "nets/checkpoint/safetensors.h"
+#include "nets/checkpoint/state_dict.h"
+#include "nets/checkpoint/weights_file.h"
+#include "nets/ensemble.h"
+#include "nets/training/random.h"
+#include "nets/training/training_state.h"
+#include "nets/training/validation.h"
+#include "tools/base/error.h"
+
+namespace clmnet::nets {
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Linear warm-up, then a cosine to zero.
+double rate_at(std::int64_t step, std::int64_t steps, double peak, double warmup) {
+  const double warm = std::max(1.0, warmup * static_cast<double>(steps));
+  const auto s = static_cast<double>(step);
+  if (s < warm) return peak * (s + 1) / warm;
+  return peak * 0.5 * (1 + std::cos(std::numbers::pi * (s - warm) / std::max(1.0, static_cast<double>(steps) - warm)));
+}
+
+/// Exponential moving average of weights and running statistics; counters are copied. The decay rises from 0.1, so that
+/// the first random weights are forgotten soon.
+void update_average(torch::nn::Module& average, const torch::nn::Module& current, std::int64_t step, double decay) {
+  const torch::NoGradGuard no_grad;
+  const double now = std::min(decay, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
+  const NamedTensors from = state_dict(current);
+  const NamedTensors to = state_dict(average);
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    torch::Tensor target = to[i].second;
+    if (target.is_floating_point()) {
+      target.lerp_(from[i].second, 1 - now);
+    } else {
+      target.copy_(from[i].second);
+    }
+  }
+}
+
+class MemberTrainer {
+ public:
+  MemberTrainer(const MemberPlan& plan, const TrainingOptions& options, const ModelConfig& config,
+                const TrainingData& data, const fs::path& folder, torch::Device device, const TrainingHooks& hooks)
+      : plan_(plan), options_(options), config_(config), data_(data), folder_(folder), device_(device), hooks_(hooks) {
+    torch::manual_seed(mix_seed(options.seed, 0));
+    state_.network = make_member(plan.member);
+    if (!plan.initial_weights.empty()) {
+      const LoadReport report = load_state_dict(*state_.network, load_weights_file(plan.initial_weights),
+                                                LoadMode::kLenient, plan.initial_weights.string());
+      if (hooks_.note) hooks_.note(plan.member.network + ": " + plan.initial_weights.string() + ": " + report.text());
+    }
+    state_.average = make_member(plan.member);
+    load_state_dict(*state_.average, state_dict(*state_.network), LoadMode::kStrict, plan.member.network);
+    state_.network->to(device);
+    state_.average->to(device);
+    state_.optimizer = std::make_unique<torch::optim::AdamW>(
+        state_.network->parameters(),
+        torch::optim::AdamWOptions(plan.learning_rate).weight_decay(options.weight_decay));
+    state_.fingerprint = fingerprint();
+    const std::size_t images = data.split.train.size();
+    steps_per_epoch_ = static_cast<std::int64_t>((images + options.batch - 1) / options.batch);
+  }
+
+  std::vector<EpochResult> run(bool resume) {
+    const fs::path state_file = folder_ / "training" / (plan_.member.network + ".state");
+    std::error_code ignored;
+    if (resume && fs::exists(state_file, ignored)) {
+      load_training_state(state_file, state_, device_);
+      if (hooks_.note) {
+        hooks_.note(plan_.member.network + ": goes on after epoch " + std::to_string(state_.epochs.size()) + " of " +
+                    std::to_string(plan_.epochs));
+      }
+    }
+    while (static_cast<int>(state_.epochs.size()) < plan_.epochs) {
+      run_epoch();
+      if (state_.epochs.back().best) save_best();
+      save_training_state(state_file, state_);
+      if (hooks_.epoch_done) hooks_.epoch_done(plan_.member.network, state_.epochs.back());
+    }
+    return state_.epochs;
+  }
+
+ private:
+  /// What must be the same when a run goes on.
+  std::string fingerprint() const {
+    const MemberOptions& m = plan_.member;
+    std::string text = m.network + " width " + std::to_string(m.width) + " classes " + std::to_string(m.classes) + " se " +
+                       std::to_string(m.squeeze_excite) + " epochs " + std::to_string(plan_.epochs) + " rate " +
+                       std::to_string(plan_.learning_rate) + " batch " + std::to_string(options_.batch) + " seed " +
+                       std::to_string(options_.seed) + " crop " + std::to_string(options_.augment.output_px) +
+                       " images " + std::to_string(data_.split.train.size()) + "+" +
+                       std::to_string(data_.split.validation.size());
+    return text;
+  }
+
+  LossOptions loss_options() const {
+    LossOptions loss;
+    loss.class_weight = options_.class_loss_weight;
+    loss.mask_weight = plan_.mask_weight;
+    loss.label_smoothing = options_.label_smoothing;
+    return loss;
+  }
+
+  void run_epoch() {
+    const auto started = std::chrono::steady_clock::now();
+    const std::size_t epoch = state_.epochs.size();
+    const std::uint64_t seed = mix_seed(mix_seed(options_.seed, 1), epoch);
+    torch::manual_seed(seed);  // dropout
+    std::vector<std::size_t> order = data_.split.train;
+    Random(seed).shuffle(order);
+
+    EpochResult result;
+    result.epoch = static_cast<int>(epoch) + 1;
+    std::size_t batches = 0;
+    state_.network->train();
+    const auto load = [&](std::size_t row) {
+      return augment(data_.load(data_.rows[row]), options_.augment, mix_seed(seed, row));
+    };
+    for_each_batch(order, options_.batch, options_.workers, /*drop_single=*/true, load, [&](const Batch& batch) {
+      if (hooks_.stop_requested && hooks_.stop_requested()) {
+        throw Interrupted("interrupted; " + plan_.member.network + " is kept up to epoch " + std::to_string(epoch) +
+                          "; the same command with --resume goes on");
+      }
+      const auto step = static_cast<std::int64_t>(epoch) * steps_per_epoch_ + static_cast<std::int64_t>(batches);
+      result.learning_rate =
+          rate_at(step, steps_per_epoch_ * plan_.epochs, plan_.learning_rate, options_.warmup);
+      const Loss loss = train_step(batch, step, result.learning_rate);
+      ++batches;
+      result.train_loss += loss.total.item<double>();
+      result.class_loss += loss.class_loss;
+      result.mask_loss += loss.mask_loss;
+      if (hooks_.progress) {
+        hooks_.progress({plan_.member.network, result.epoch, plan_.epochs, batches,
+                         static_cast<std::size_t>(steps_per_epoch_), result.train_loss / static_cast<double>(batches)});
+      }
+    });
+    for (double* sum : {&result.train_loss, &result.class_loss, &result.mask_loss}) *sum /= static_cast<double>(batches);
+    const Validation validation =
+        validate(*state_.average, data_, config_, loss_options(), options_.workers, device_, hooks_.stop_requested);
+    result.validation_loss = validation.loss;
+    result.accuracy = validation.accuracy;
+    result.dice = validation.dice;
+    result.best = std::all_of(state_.epochs.begin(), state_.epochs.end(),
+                              [&](const EpochResult& e) { return result.validation_loss < e.validation_loss; });
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    state_.epochs.push_back(result);
+  }
+
+  Loss train_step(const Batch& batch, std::int64_t step, double rate) {
+    for (auto& group : state_.optimizer->param_groups()) group.options().set_lr(rate);
+    Batch on_device = batch;
+    on_device.label = batch.label.to(device_);
+    on_device.mask = batch.mask.to(device_);
+    const MemberOutput output = state_.network->predict(normalise(batch.rgb, config_, device_).contiguous());
+    const Loss loss = multi_task_loss(output, on_device, loss_options());
+    if (!std::isfinite(loss.total.item<double>())) {
+      throw InputError(plan_.member.network + ": the loss is no longer finite at step " + std::to_string(step) +
+                       "; a smaller learning_rate or gradient_clip is wanted");
+    }
+    state_.optimizer->zero_grad();
+    loss.total.backward();
+    torch::nn::utils::clip_grad_norm_(state_.network->parameters(), options_.gradient_clip);
+    state_.optimizer->step();
+    update_average(*state_.average, *state_.network, step, options_.ema_decay);
+    return loss;
+  }
+
+  void save_best() const {
+    save_safetensors(folder_ / (plan_.member.network + ".safetensors"), state_dict(*state_.average),
+                     {{"network", plan_.member.network}, {"epoch", std::to_string(state_.epochs.back().epoch)}},
+                     FloatStorage::kFloat16);
+  }
+
+  const MemberPlan& plan_;
+  const TrainingOptions& options_;
+  const ModelConfig& config_;
+  const TrainingData& data_;
+  fs::path folder_;
+  torch::Device device_;
+  const TrainingHooks& hooks_;
+  TrainingState state_;
+  std::int64_t steps_per_epoch_ = 0;
+};
+
+}  // namespace
+
+std::vector<EpochResult> train_member(const MemberPlan& plan, const TrainingOptions& options, const ModelConfig& config,
+                                      const TrainingData& data, const fs::path& folder, bool resume,
+                                      torch::Device device, const TrainingHooks& hooks) {
+  return MemberTrainer(plan, options, config, data, folder, device, hooks).run(resume);
+}
+
+}  // namespace clmnet::nets

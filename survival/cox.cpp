@@ -1,0 +1,215 @@
+#include "survival/cox.h"
+
+#include <Eigen/Dense>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "survival/distributions.h"
+#include "survival/linear_algebra.h"
+
+namespace clmnet::survival {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kFlatness = 1e6;               // variance at the end over 1 / information at 0: the likelihood has gone flat
+constexpr double kDivergenceTolerance = 1e-7;  // of the coefficient, as sqrt of R's usual eps
+
+void require_valid_model(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options) {
+  require_valid(outcome);
+  const auto n = static_cast<Eigen::Index>(outcome.size());
+  if (x.rows() != n) throw std::invalid_argument("cox: rows of x and times differ");
+  if (x.cols() == 0) throw std::invalid_argument("cox: no covariates");
+  if (!x.allFinite()) throw std::invalid_argument("cox: a covariate is not finite");
+  if (options.strata && options.strata->code.size() != outcome.size()) throw std::invalid_argument("cox: strata and times differ in size");
+  if (options.clusters && options.clusters->code.size() != outcome.size()) throw std::invalid_argument("cox: clusters and times differ in size");
+}
+
+TestResult test_of(double chi_squared, int df) { return {chi_squared, df, chi_squared_upper(chi_squared, df)}; }
+
+/// Newton's method from 0 with step halving; stops where the likelihood stops, as coxph does.
+struct Newton {
+  Newton(const CoxLikelihood& likelihood, const CoxOptions& options) {
+    const Eigen::Index p = likelihood.covariates();
+    beta.setZero(p);
+    current = likelihood.evaluate(beta, true);
+    start_information = current.information.diagonal();
+    score_test = quadratic_form_of_inverse(current.information, current.gradient);
+    Eigen::VectorXd next = beta + step(current);
+    int halvings = 0;
+    for (iterations = 1; iterations <= options.max_iterations; ++iterations) {
+      const auto candidate = likelihood.evaluate(next, true);
+      const bool usable = std::isfinite(candidate.log_likelihood) && candidate.information.allFinite();
+      const bool same = usable && std::abs(1 - current.log_likelihood / candidate.log_likelihood) <= options.tolerance;
+      if (same && halvings == 0) {
+        current = candidate;
+        beta = next;
+        converged = true;
+        break;
+      }
+      if (!usable || candidate.log_likelihood < current.log_likelihood) {
+        if (++halvings > 40) break;
+        next = (next + halvings * beta) / (halvings + 1.0);
+        continue;
+      }
+      halvings = 0;
+      current = candidate;
+      beta = next;
+      next = beta + step(current);
+    }
+    last_step = step(current);
+  }
+
+  static Eigen::VectorXd step(const CoxLikelihood::Value& value) {
+    return value.information.ldlt().solve(value.gradient);
+  }
+
+  Eigen::VectorXd beta, last_step, start_information;
+  CoxLikelihood::Value current;
+  double score_test = 0;
+  int iterations = 0;
+  bool converged = false;
+};
+
+/// Columns divided by their mean absolute deviation, so that pivots can be compared.
+Eigen::RowVectorXd column_scale(const Eigen::Ref<const Eigen::MatrixXd>& x) {
+  const Eigen::RowVectorXd mean = x.colwise().mean();
+  Eigen::RowVectorXd scale = (x.rowwise() - mean).cwiseAbs().colwise().mean();
+  for (Eigen::Index j = 0; j < scale.size(); ++j) {
+    if (!(scale[j] > 1e-12 * std::abs(mean[j]))) scale[j] = 0;
+  }
+  return scale;
+}
+
+Eigen::MatrixXd spread(const Eigen::MatrixXd& part, const std::vector<Eigen::Index>& kept, Eigen::Index p) {
+  Eigen::MatrixXd full = Eigen::MatrixXd::Constant(p, p, kNaN);
+  full(kept, kept) = part;
+  return full;
+}
+
+std::vector<Baseline> baseline_of(const CoxLikelihood& likelihood, const Eigen::VectorXd& beta, std::size_t strata) {
+  std::vector<Baseline> baseline(strata);
+  // Rows of the likelihood are centred; the shift of the predictor is put back.
+  const double center = likelihood.center().dot(beta);
+  for (const auto& at : likelihood.death_times(likelihood.x() * beta, false)) {
+    Baseline& stratum = baseline[at.stratum];
+    const double before = stratum.cumulative_hazard.empty() ? 0 : stratum.cumulative_hazard.back();
+    stratum.time.push_back(at.time);
+    stratum.cumulative_hazard.push_back(before + at.hazard * std::exp(-center));
+  }
+  return baseline;
+}
+
+void add_robust(CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options) {
+  const CoxResiduals residuals = cox_residuals(model, x, outcome, options);
+  Eigen::MatrixXd sums = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(options.clusters->size()), x.cols());
+  for (Eigen::Index i = 0; i < x.rows(); ++i) sums.row(options.clusters->code[static_cast<std::size_t>(i)]) += residuals.dfbeta.row(i);
+  model.robust_covariance = sums.transpose() * sums;
+  std::vector<Eigen::Index> kept;
+  for (Eigen::Index j = 0; j < x.cols(); ++j) {
+    if (!std::isnan(model.coefficient[j])) kept.push_back(j);
+  }
+  const Eigen::MatrixXd part = (*model.robust_covariance)(kept, kept);
+  model.robust_wald = test_of(quadratic_form_of_inverse(part, model.coefficient(kept)), model.df());
+}
+
+}  // namespace
+
+double Baseline::at(double when) const {
+  const double slack = std::ldexp(std::max(1.0, time.empty() ? 0.0 : time.back()), -26) * 0.5;
+  const auto after = std::upper_bound(time.begin(), time.end(), when + slack);
+  return after == time.begin() ? 0 : cumulative_hazard[static_cast<std::size_t>(after - time.begin()) - 1];
+}
+
+int CoxModel::df() const {
+  return static_cast<int>(std::count_if(coefficient.begin(), coefficient.end(), [](double b) { return !std::isnan(b); }));
+}
+
+Eigen::VectorXd CoxModel::used_std_err() const {
+  return robust_covariance ? Eigen::VectorXd(robust_covariance->diagonal().cwiseSqrt()) : std_err;
+}
+
+Eigen::VectorXd CoxModel::z() const { return coefficient.array() / used_std_err().array(); }
+
+Eigen::VectorXd CoxModel::p_value() const { return z().unaryExpr([](double value) { return normal_two_sided_p(value); }); }
+
+CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options) {
+  require_valid_model(x, outcome, options);
+  const Eigen::Index p = x.cols();
+  CoxModel model;
+  model.ties = options.ties;
+  model.n = outcome.size();
+  model.events = outcome.events();
+  model.coefficient = model.std_err = Eigen::VectorXd::Constant(p, kNaN);
+  model.covariance = Eigen::MatrixXd::Constant(p, p, kNaN);
+  model.linear_predictor = Eigen::VectorXd::Zero(x.rows());
+  const Groups* strata = options.strata ? &*options.strata : nullptr;
+  const Eigen::RowVectorXd scale = column_scale(x);
+  Eigen::MatrixXd scaled = x;
+  for (Eigen::Index j = 0; j < p; ++j) scaled.col(j) /= scale[j] > 0 ? scale[j] : 1.0;
+  auto likelihood = CoxLikelihood(scaled, outcome, strata, options.ties);
+  std::vector<Eigen::Index> kept;
+  {
+    auto start = likelihood.evaluate(Eigen::VectorXd::Zero(p), true);
+    for (Eigen::Index j = 0; j < p; ++j) {
+      if (scale[j] > 0) continue;
+      start.information.row(j).setZero();
+      start.information.col(j).setZero();
+    }
+    kept = independent_columns(start.information);
+    model.log_likelihood_null = model.log_likelihood = start.log_likelihood;
+  }
+  const double none = kNaN;
+  model.likelihood_ratio = model.wald = model.score = {none, static_cast<int>(kept.size()), none};
+  if (kept.empty()) {
+    model.baseline.resize(strata ? strata->size() : 1);
+    return model;
+  }
+  if (static_cast<Eigen::Index>(kept.size()) < p) {
+    const Eigen::MatrixXd independent = scaled(Eigen::all, kept);
+    likelihood = CoxLikelihood(independent, outcome, strata, options.ties);
+  }
+  scaled.resize(0, 0);
+  const Newton newton(likelihood, options);
+  const Eigen::VectorXd kept_scale = scale(kept).transpose();
+  const Eigen::MatrixXd inverse = symmetric_inverse(newton.current.information);
+  model.coefficient(kept) = newton.beta.cwiseQuotient(kept_scale);
+  model.covariance = spread(inverse.cwiseQuotient(kept_scale * kept_scale.transpose()), kept, p);
+  model.std_err = model.covariance.diagonal().cwiseSqrt();
+  model.log_likelihood = newton.current.log_likelihood;
+  model.iterations = newton.iterations;
+  model.converged = newton.converged;
+  const int df = static_cast<int>(kept.size());
+  model.likelihood_ratio = test_of(2 * (model.log_likelihood - model.log_likelihood_null), df);
+  model.wald = test_of(newton.beta.dot(newton.current.information * newton.beta), df);
+  model.score = test_of(newton.score_test, df);
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    const auto j = static_cast<Eigen::Index>(k);
+    const double left = std::abs(newton.last_step[j]);
+    const bool moves = left > 1e-9 && left > kDivergenceTolerance * std::abs(newton.beta[j]);
+    const bool flat = !(inverse(j, j) * newton.start_information[j] < kFlatness);
+    if (moves || flat) model.diverging.push_back(kept[k]);
+  }
+  for (const Eigen::Index j : kept) model.linear_predictor += x.col(j) * model.coefficient[j];
+  model.baseline = baseline_of(likelihood, newton.beta, strata ? strata->size() : 1);
+  if (options.clusters) add_robust(model, x, outcome, options);
+  if (options.with_concordance && outcome.entry.empty()) {
+    ConcordanceOptions pairs;
+    pairs.strata = options.strata;
+    pairs.clusters = options.clusters;
+    model.concordance = concordance(outcome, {model.linear_predictor.begin(), model.linear_predictor.end()}, pairs);
+  }
+  return model;
+}
+
+double predicted_survival(const CoxModel& model, const Eigen::VectorXd& x, double time, std::size_t stratum) {
+  double predictor = 0;
+  for (Eigen::Index j = 0; j < x.size(); ++j) {
+    if (!std::isnan(model.coefficient[j])) predictor += x[j] * model.coefficient[j];
+  }
+  return std::exp(-model.baseline.at(stratum).at(time) * std::exp(predictor));
+}
+
+}  // namespace clmnet::survival

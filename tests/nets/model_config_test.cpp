@@ -1,0 +1,102 @@
+#include "nets/model_config.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include <nlohmann/json.hpp>
+
+#include "nets/ensemble.h"
+#include "tests/base/temporary_folder.h"
+#include "tests/nets/inference/colour_model.h"
+#include "tools/base/atomic_file.h"
+#include "tools/base/error.h"
+
+namespace clmnet::nets {
+namespace {
+
+using nlohmann::json;
+
+class ModelConfigTest : public ::testing::Test {
+ protected:
+  void SetUp() override { test::write_colour_model(folder_ / "model", 1.0, 230, 120); }
+  std::filesystem::path model() const { return folder_ / "model"; }
+
+  /// The message after one change of config.json.
+  std::string error_after(const std::function<void(json&)>& change) {
+    json document = json::parse(read_whole_file(model() / "config.json"));
+    change(document);
+    write_atomically(model() / "config.json", document.dump());
+    return test::message_of<InputError>([&] { Ensemble(model(), torch::kCPU); });
+  }
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(ModelConfigTest, IsReadAsItWasWritten) {
+  const ModelConfig config = read_model_config(model());
+  write_model_config(model(), config);
+  EXPECT_EQ(to_json(read_model_config(model())), to_json(config));
+  EXPECT_EQ(config.patch_size_px, 64);
+  EXPECT_EQ(config.feature_size(), 256);
+}
+
+TEST_F(ModelConfigTest, HasTheKeysOfWsinfersZoo) {
+  const json document = json::parse(read_whole_file(model() / "config.json"));
+  for (const char* key : {"spec_version", "architecture", "num_classes", "class_names", "name", "patch_size_pixels",
+                          "spacing_um_px", "transform"}) {
+    EXPECT_TRUE(document.contains(key)) << key;
+  }
+}
+
+TEST_F(ModelConfigTest, NamesTheKeyThatIsWrong) {
+  EXPECT_NE(error_after([](json& d) { d["spacing_um_px"] = -1; }).find("'spacing_um_px' is -1"), std::string::npos);
+}
+TEST_F(ModelConfigTest, NamesTheKeyThatIsMissing) {
+  EXPECT_NE(error_after([](json& d) { d.erase("class_names"); }).find("no 'class_names'"), std::string::npos);
+}
+TEST_F(ModelConfigTest, RefusesClassesThatDoNotCount) {
+  EXPECT_NE(error_after([](json& d) { d["num_classes"] = 3; }).find("'num_classes' is 3"), std::string::npos);
+}
+TEST_F(ModelConfigTest, RefusesANetworkItDoesNotKnow) {
+  EXPECT_NE(error_after([](json& d) { d["clmnet"]["members"][0]["network"] = "vit"; }).find("'vit'"), std::string::npos);
+}
+TEST_F(ModelConfigTest, RefusesWeightsOutsideItsFolder) {
+  EXPECT_NE(error_after([](json& d) { d["clmnet"]["members"][0]["weights"] = "../w.safetensors"; }).find("../w"), std::string::npos);
+}
+TEST_F(ModelConfigTest, RefusesAnEmptyEnsemble) {
+  EXPECT_NE(error_after([](json& d) { d["clmnet"]["members"] = json::array(); }).find("at least one"), std::string::npos);
+}
+TEST_F(ModelConfigTest, RefusesATransformWithoutNormalize) {
+  EXPECT_NE(error_after([](json& d) { d["transform"] = json::array(); }).find("Normalize"), std::string::npos);
+}
+TEST_F(ModelConfigTest, RefusesAModelOfAnotherShape) {
+  const std::string message = error_after([](json& d) { d["clmnet"]["members"][0]["width"] = 0.25; });
+  EXPECT_NE(message.find("unet.safetensors"), std::string::npos) << message;
+  EXPECT_NE(message.find("the model wants"), std::string::npos) << message;
+}
+TEST_F(ModelConfigTest, RefusesWeightsWithAnotherChecksum) {
+  const std::string message = error_after([](json& d) { d["clmnet"]["members"][0]["sha256"] = std::string(64, '0'); });
+  EXPECT_NE(message.find("SHA-256"), std::string::npos) << message;
+}
+
+TEST_F(ModelConfigTest, RefusesAMissingFolderAFileThatIsNoJsonAndMissingWeights) {
+  EXPECT_NE(test::message_of<InputError>([&] { read_model_config(folder_ / "none"); }).find("no such model folder"), std::string::npos);
+  std::filesystem::remove(model() / "unet.safetensors");
+  EXPECT_NE(test::message_of<InputError>([&] { Ensemble(model(), torch::kCPU); }).find("unet.safetensors"), std::string::npos);
+  write_atomically(model() / "config.json", "{\"name\": ");
+  EXPECT_NE(test::message_of<InputError>([&] { read_model_config(model()); }).find("not JSON"), std::string::npos);
+}
+
+TEST_F(ModelConfigTest, TheModelSaysWhatItWasBuiltToSay) {
+  Ensemble ensemble(model(), torch::kCPU);
+  torch::Tensor rgb = torch::full({1, 64, 64, 3}, 230, torch::kUInt8);
+  rgb.slice(2, 32).fill_(120);
+  const Prediction said = ensemble.predict(rgb, 1);
+  EXPECT_LT(said.map[0][20][10].item<float>(), 0.01F);
+  EXPECT_GT(said.map[0][20][50].item<float>(), 0.99F);
+  EXPECT_EQ(said.features.sizes(), (std::vector<std::int64_t>{1, 256}));
+  EXPECT_NEAR(said.probability.sum().item<double>(), 1, 1e-6);
+}
+
+}  // namespace
+}  // namespace clmnet::nets

@@ -1,0 +1,98 @@
+#include "nets/training/fusion.h"
+
+#include <gtest/gtest.h>
+
+#include "nets/ensemble.h"
+
+namespace clmnet::nets {
+namespace {
+
+TEST(BestThreshold, SeparatesAndStaysNearAHalf) {
+  const torch::Tensor truth = torch::tensor({0, 0, 0, 1, 1, 1});
+  EXPECT_DOUBLE_EQ(best_threshold(torch::tensor({0.1, 0.2, 0.3, 0.7, 0.8, 0.9}), truth), 0.5);
+  // The best cut lies between 0.1 and 0.2.
+  EXPECT_NEAR(best_threshold(torch::tensor({0.02, 0.05, 0.1, 0.2, 0.3, 0.4}), truth), 0.15, 1e-7);
+  // One class only: nothing to choose from.
+  EXPECT_DOUBLE_EQ(best_threshold(torch::tensor({0.1, 0.9}), torch::tensor({1, 1})), 0.5);
+}
+
+TEST(BestThreshold, IsAsGoodAsEveryOther) {
+  torch::manual_seed(4);
+  const torch::Tensor truth = torch::randint(0, 2, {200}).to(torch::kFloat64);
+  const torch::Tensor p = (truth * 0.3 + torch::rand({200}, torch::kFloat64) * 0.7).round(2);
+  const auto balanced = [&](double t) {
+    const torch::Tensor said = p.ge(t).to(torch::kFloat64);
+    return (said * truth).sum().item<double>() / truth.sum().item<double>() +
+           ((1 - said) * (1 - truth)).sum().item<double>() / (1 - truth).sum().item<double>();
+  };
+  const double best = balanced(best_threshold(p, truth));
+  for (double t = 0; t <= 1; t += 0.005) EXPECT_LE(balanced(t), best + 1e-9) << t;
+}
+
+TEST(FuseLogits, IsTheWeightedSumOfCalibratedLogits) {
+  const torch::Tensor a = torch::tensor({{2.0F, -2.0F}}), b = torch::tensor({{0.0F, 6.0F}});
+  EXPECT_TRUE(torch::allclose(fuse_logits({a, b}, {0.5, 1.0}, {2.0, 3.0}), torch::tensor({{0.5F, 1.5F}})));
+}
+
+TEST(MapAt, AveragesWhatIsFinerAndInterpolatesWhatIsCoarser) {
+  const torch::Tensor x = torch::arange(16, torch::kFloat32).reshape({1, 1, 4, 4});
+  EXPECT_TRUE(torch::allclose(map_at(x, 2, 2), torch::tensor({{2.5F, 4.5F}, {10.5F, 12.5F}}).reshape({1, 1, 2, 2})));
+  EXPECT_EQ(map_at(x, 8, 8).size(2), 8);
+  EXPECT_TRUE(torch::equal(map_at(x, 4, 4), x));
+}
+
+/// Logits of a predictor that knows the truth with some noise, overconfident by `sharpness`.
+torch::Tensor noisy_logits(const torch::Tensor& truth, double noise, double sharpness) {
+  const torch::Tensor signal = truth.to(torch::kFloat32) * 2 - 1 + noise * torch::randn(truth.sizes());
+  const torch::Tensor log_odds = 2 * signal / (noise * noise) * sharpness;
+  return torch::stack({torch::zeros_like(log_odds), log_odds}, 1);
+}
+
+ValidationOutputs simulated() {
+  torch::manual_seed(11);
+  ValidationOutputs outputs;
+  outputs.label = torch::randint(0, 2, {2000}, torch::kInt64);
+  outputs.mask = torch::randint(0, 2, {2000, 2, 2}, torch::kInt64);
+  outputs.label.slice(0, 0, 20).fill_(-1);
+  outputs.mask.slice(0, 0, 5).fill_(-1);
+  for (const auto& [noise, sharpness] : {std::pair{0.8, 3.0}, std::pair{1.0, 1.0}, std::pair{50.0, 1.0}}) {
+    outputs.class_logits.push_back(noisy_logits(outputs.label.clamp_min(0), noise, sharpness));
+    outputs.map_logits.push_back(noisy_logits(outputs.mask.clamp_min(0), noise, sharpness));
+  }
+  return outputs;
+}
+
+TEST(FitFusion, FindsTheTemperatureOfAnOverconfidentNetwork) {
+  ModelConfig config;
+  config.members.resize(3);
+  fit_fusion(simulated(), config);
+  EXPECT_NEAR(config.members[0].class_temperature, 3.0, 0.6);
+  EXPECT_NEAR(config.members[1].class_temperature, 1.0, 0.2);
+}
+
+TEST(FitFusion, TrustsGoodNetworksAndIsBetterThanEach) {
+  const ValidationOutputs outputs = simulated();
+  ModelConfig config;
+  config.members.resize(3);
+  fit_fusion(outputs, config);
+  std::vector<double> weights, temperatures;
+  for (const auto& member : config.members) {
+    weights.push_back(member.class_weight);
+    temperatures.push_back(member.class_temperature);
+  }
+  const torch::Tensor known = outputs.label.ge(0);
+  const auto entropy = [&](const torch::Tensor& logits) {
+    return torch::nn::functional::cross_entropy(
+               logits, outputs.label, torch::nn::functional::CrossEntropyFuncOptions().ignore_index(-1)).item<double>();
+  };
+  const double fused = entropy(fuse_logits(outputs.class_logits, weights, temperatures));
+  for (std::size_t k = 0; k < 3; ++k) EXPECT_LT(fused, entropy(outputs.class_logits[k] / temperatures[k])) << k;
+  for (const auto& member : config.members) {
+    EXPECT_GE(member.class_weight, 0);
+    EXPECT_GE(member.map_weight, 0);
+  }
+  EXPECT_NEAR(config.class_threshold, 0.5, 0.2);
+}
+
+}  // namespace
+}  // namespace clmnet::nets

@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "survival/concordance.h"
+#include "survival/cox.h"
+#include "survival/discrimination.h"
+#include "survival/random_forest.h"
+#include "survival/random_survival_forest.h"
+#include "survival/rank_tests.h"
+#include "survival/segmentation.h"
+#include "tests/survival/reference_handlers.h"
+
+namespace clmnet::survival::reference {
+namespace {
+
+using nlohmann::json;
+
+Eigen::MatrixXd matrix_of(const Case& test, const std::vector<std::size_t>& rows, const std::vector<std::string>& columns) {
+  Eigen::MatrixXd x(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(columns.size()));
+  for (std::size_t j = 0; j < columns.size(); ++j) {
+    const auto values = numbers_in(test.data, rows, columns[j]);
+    x.col(static_cast<Eigen::Index>(j)) = Eigen::Map<const Eigen::VectorXd>(values.data(), x.rows());
+  }
+  return x;
+}
+
+/// Every third row is for testing: 0, 3, 6, …
+struct Holdout {
+  std::vector<std::size_t> train, test;
+
+  explicit Holdout(std::size_t rows) {
+    for (std::size_t i = 0; i < rows; ++i) (i % 3 == 0 ? test : train).push_back(i);
+  }
+};
+
+Eigen::MatrixXd take(const Eigen::MatrixXd& x, const std::vector<std::size_t>& rows) { return x(rows, Eigen::all); }
+
+std::vector<int> take(const std::vector<int>& values, const std::vector<std::size_t>& rows) {
+  std::vector<int> taken;
+  for (const auto row : rows) taken.push_back(values[row]);
+  return taken;
+}
+
+/// Area under the ROC curve for class 1 of two; null otherwise.
+json auc_of(const Eigen::MatrixXd& probability, const std::vector<int>& label) {
+  std::vector<double> ones, zeros;
+  for (std::size_t i = 0; i < label.size(); ++i) {
+    const auto row = static_cast<Eigen::Index>(i);
+    if (probability.cols() != 2 || std::isnan(probability(row, 1))) continue;
+    (label[i] == 1 ? ones : zeros).push_back(probability(row, 1));
+  }
+  if (ones.empty() || zeros.empty()) return nullptr;
+  return number(mann_whitney(ones, zeros).statistic / (static_cast<double>(ones.size()) * static_cast<double>(zeros.size())));
+}
+
+/// Shares of the Gini importance, as the reference an average over seeds: one forest's scatter by 0.013 in iris.
+json importance_of(const Eigen::MatrixXd& x, const std::vector<int>& label, ForestOptions options,
+                   const std::vector<std::string>& names) {
+  Eigen::VectorXd share = Eigen::VectorXd::Zero(x.cols());
+  for (options.seed = 1; options.seed <= 20; ++options.seed) {
+    const Eigen::VectorXd importance = RandomForest::fit(x, label, options).gini_importance();
+    share += importance / importance.sum() / 20;
+  }
+  std::vector<std::size_t> order(names.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return share[static_cast<Eigen::Index>(a)] > share[static_cast<Eigen::Index>(b)]; });
+  json result = {{"name", json::array()}, {"share", json::array()}, {"all", json::object()}};
+  for (const auto i : order) {
+    const double value = share[static_cast<Eigen::Index>(i)];
+    result["all"][names[i]] = number(value);
+    if (result["name"].size() == 10) continue;
+    result["name"].push_back(names[i]);
+    result["share"].push_back(number(value));
+  }
+  return result;
+}
+
+ForestOptions options_of(const Case& test, int min_leaf) {
+  ForestOptions options;
+  options.trees = test.settings.value("num_trees", 500);
+  const auto mtry = test.settings.find("mtry");
+  if (mtry != test.settings.end() && mtry->is_number()) options.features_per_split = mtry->get<int>();
+  options.min_leaf = test.settings.value("min_samples_leaf", min_leaf);
+  // ranger does not split nodes of up to min.node.size rows.
+  options.min_split = test.settings.value("min_samples_split", std::max(2, test.settings.value("min_node_size", 1) + 1));
+  return options;
+}
+
+struct SurvivalData {
+  Eigen::MatrixXd x;
+  Outcome outcome;
+};
+
+std::vector<double> vector_of(const Eigen::VectorXd& values) { return {values.begin(), values.end()}; }
+
+/// numpy.quantile of the test part's event times at 50 levels from 0.1 to 0.8, each once.
+std::vector<double> brier_times(const Outcome& outcome) {
+  std::vector<double> events, times;
+  for (std::size_t i = 0; i < outcome.size(); ++i) {
+    if (outcome.event[i]) events.push_back(outcome.time[i]);
+  }
+  for (int i = 0; i < 50; ++i) times.push_back(percentile(events, 10 + 70.0 * i / 49));
+  times.erase(std::unique(times.begin(), times.end()), times.end());
+  return times;
+}
+
+json survival_scores(const SurvivalData& all, const SurvivalData& train, const SurvivalData& test, const ForestOptions& options) {
+  const auto whole = RandomSurvivalForest::fit(all.x, all.outcome, options);
+  const auto forest = RandomSurvivalForest::fit(train.x, train.outcome, options);
+  json result = {{"oob_cindex", number(whole.out_of_bag(all.x, all.outcome).c_index)},
+                 {"test_cindex", number(concordance(test.outcome, vector_of(forest.predict_mortality(test.x))).c)}};
+  const auto times = brier_times(test.outcome);
+  if (times.size() < 2) return result;
+  IpcwOptions ipcw;
+  ipcw.convention = IpcwConvention::scikit_survival;
+  result["test_ibs"] = number(brier_score(test.outcome, forest.predict_survival(test.x, times), times, ipcw).integrated);
+  return result;
+}
+
+}  // namespace
+
+json run_random_forest(const Case& test) {
+  const auto columns = test.column_list("covariates");
+  auto needed = columns;
+  needed.push_back(test.column("y"));
+  const auto rows = complete_rows(test.data, needed);
+  const Eigen::MatrixXd x = matrix_of(test, rows, columns);
+  const auto classes = make_groups(texts_in(test.data, rows, test.column("y")));
+  const std::vector<int> label(classes.code.begin(), classes.code.end());
+  const ForestOptions options = options_of(test, 1);
+  const auto forest = RandomForest::fit(x, label, options);
+  const auto out = forest.out_of_bag(x);
+  const auto by_probability = class_scores(out.probability, label, 1e-3), by_vote = class_scores(out.vote, label);
+  const Holdout holdout(rows.size());
+  const auto test_label = take(label, holdout.test);
+  const auto tested = RandomForest::fit(take(x, holdout.train), take(label, holdout.train), options)
+                          .predict_probability(take(x, holdout.test));
+  const auto test_scores = class_scores(tested, test_label);
+  json result = {{"ranger_oob_accuracy_vote", number(by_vote.accuracy)}, {"ranger_oob_accuracy_prob", number(by_probability.accuracy)},
+                 {"ranger_oob_auc", auc_of(out.probability, label)}, {"ranger_oob_brier", number(by_probability.brier_true)},
+                 {"randomForest_oob_accuracy", number(by_vote.accuracy)}, {"ranger_test_accuracy", number(test_scores.accuracy)},
+                 {"ranger_test_auc", auc_of(tested, test_label)}, {"ranger_test_brier_multi", number(test_scores.brier)},
+                 {"top10_gini_importance", importance_of(x, label, options, columns)},
+                 {"oob_accuracy", number(by_probability.accuracy)}, {"oob_logloss_clip1e3", number(by_probability.log_loss)},
+                 {"oob_auc", auc_of(out.probability, label)}, {"test_accuracy", number(test_scores.accuracy)},
+                 {"test_auc", auc_of(tested, test_label)}};
+  return result;
+}
+
+json run_random_survival_forest(const Case& test) {
+  const auto columns = test.column_list("covariates");
+  auto needed = outcome_columns(test);
+  needed.insert(needed.end(), columns.begin(), columns.end());
+  const auto rows = complete_rows(test.data, needed);
+  const SurvivalData all{matrix_of(test, rows, columns), outcome_of(test, rows)};
+  const Holdout holdout(rows.size());
+  const SurvivalData train{take(all.x, holdout.train), select(all.outcome, holdout.train)};
+  const SurvivalData held_out{take(all.x, holdout.test), select(all.outcome, holdout.test)};
+  json result = survival_scores(all, train, held_out, options_of(test, 3));
+  for (const int size : {3, 15}) {
+    ForestOptions options = options_of(test, size);
+    options.min_leaf = size;
+    result["ranger_min_node_" + std::to_string(size)] = survival_scores(all, train, held_out, options);
+  }
+  const CoxModel cox = fit_cox(train.x, train.outcome);
+  const Eigen::VectorXd coefficient = cox.coefficient.unaryExpr([](double b) { return std::isnan(b) ? 0.0 : b; });
+  result["cox_test_cindex"] = number(concordance(held_out.outcome, vector_of(held_out.x * coefficient)).c);
+  return result;
+}
+
+}  // namespace clmnet::survival::reference

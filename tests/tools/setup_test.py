@@ -1,0 +1,197 @@
+"""tools/setup, tools/demo and tools/test at their edges, in a made-up checkout with a made-up pip; nothing is fetched or installed."""
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
+FREE_MIB = shutil.disk_usage(tempfile.gettempdir()).free >> 20
+PIN = f"torch==1.0 --hash=sha256:{'0' * 64}\n"
+
+# Stands for python3: '-m pip download … --dest FOLDER -r FILE' writes wheels as small as can be.
+FAKE_PYTHON = """#!{python}
+import os, sys, zipfile
+if "download" not in sys.argv:
+    sys.exit(0)
+if "--help" in sys.argv:
+    sys.exit(0)
+with open(os.environ["FAKE_LOG"], "a") as log:
+    log.write(open(sys.argv[sys.argv.index("-r") + 1]).read())
+if os.environ.get("FAKE_PIP") == "no network":
+    sys.exit("ERROR: Could not find a version that satisfies the requirement")
+folder = sys.argv[sys.argv.index("--dest") + 1]
+def wheel(name, files):
+    with zipfile.ZipFile(os.path.join(folder, name + "-1.0.whl"), "w") as out:
+        for file in files:
+            out.writestr(file, "x")
+wheel("torch", [] if os.environ.get("FAKE_PIP") == "empty wheel" else ["torch/include/t.h", "torch/lib/libc10.so", "torch/other.py"])
+wheel("nvidia_cuda_runtime", ["nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/include/c.h"])
+wheel("nvidia_cuda_cupti", ["nvidia/cu13/lib/libcupti.so.13"])
+if os.environ.get("FAKE_PIP") == "cuda":
+    wheel("nvidia_cudnn_cu13", ["nvidia/cudnn/lib/libcudnn.so.9", "nvidia/cudnn/include/c.h"])
+"""
+
+
+
+
+class MadeUpCheckout(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = os.path.join(folder.name, "checkout")
+        os.makedirs(os.path.join(self.root, "tools"))
+        for name in ("setup", "demo", "test", "common.sh"):
+            shutil.copy(os.path.join(TOOLS, name), os.path.join(self.root, "tools"))
+        self.write("tools/packages.txt", "# comment\nbash  # and why\n")
+        self.write("tools/libtorch.txt", "# comment\n" + PIN)
+        self.write("tools/libtorch_cuda.txt", PIN)
+        self.bin = os.path.join(folder.name, "bin")
+        os.makedirs(self.bin)
+        self.program("python3", FAKE_PYTHON.replace("{python}", sys.executable))
+        self.log = os.path.join(folder.name, "asked")
+        self.deps = os.path.join(self.root, ".deps")
+
+    def write(self, path, text):
+        with open(os.path.join(self.root, path), "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def program(self, name, text):
+        path = os.path.join(self.bin, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
+
+    def run_tool(self, tool, *arguments, pip=""):
+        env = {"PATH": self.bin + ":/usr/bin:/bin:/usr/sbin:/sbin", "HOME": self.root, "FAKE_LOG": self.log, "FAKE_PIP": pip}
+        return subprocess.run([os.path.join(self.root, "tools", tool), *arguments], env=env, capture_output=True, text=True,
+                              timeout=120, check=False)
+
+    def stamp(self):
+        wanted = hashlib.sha256(f"form 1\n{PIN}".encode()).hexdigest()
+        os.makedirs(os.path.join(self.deps, "libtorch"))
+        self.write(".deps/libtorch/.stamp", wanted + "\n")
+
+
+@unittest.skipUnless(shutil.which("dpkg-query"), "no dpkg on this machine")
+class Check(MadeUpCheckout):
+    def test_nothing_missing_is_silent(self):
+        self.stamp()
+        result = self.run_tool("setup", "--check")
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+
+    def test_missing_package_is_one_line_to_copy(self):
+        self.stamp()
+        self.write("tools/packages.txt", "bash\nclmnet-no-such-package\nclmnet-nor-this\n")
+        result = self.run_tool("setup", "--check")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stdout, "sudo apt-get install -y --no-install-recommends clmnet-no-such-package clmnet-nor-this\n")
+
+    def test_missing_libtorch_is_named_and_nothing_is_made(self):
+        result = self.run_tool("setup", "--check")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(".deps/libtorch is missing", result.stdout)
+        self.assertFalse(os.path.exists(self.deps))
+
+    def test_other_pins_are_noticed(self):
+        self.stamp()
+        self.write("tools/libtorch.txt", PIN.replace("1.0", "1.1"))
+        self.assertEqual(self.run_tool("setup", "--check").returncode, 1)
+
+    def test_cuda_is_asked_for_only_with_its_flag(self):
+        self.stamp()
+        result = self.run_tool("setup", "--check", "--cuda")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("run tools/setup --cuda", result.stdout)
+
+    def test_folder_without_a_stamp_is_not_trusted(self):
+        os.makedirs(os.path.join(self.deps, "libtorch", "include"))
+        self.assertEqual(self.run_tool("setup", "--check").returncode, 1)
+
+
+@unittest.skipUnless(shutil.which("dpkg-query") and shutil.which("unzip"), "needs dpkg and unzip")
+@unittest.skipUnless(FREE_MIB > 7000, "setup wants more free disk than the temporary folder has")
+class Install(MadeUpCheckout):
+    def test_layout_and_second_run(self):
+        result = self.run_tool("setup")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        found = sorted(os.path.relpath(os.path.join(where, name), os.path.join(self.deps, "libtorch"))
+                       for where, _, names in os.walk(os.path.join(self.deps, "libtorch")) for name in names)
+        self.assertEqual(found, [".stamp", "include/t.h", "lib/libc10.so", "lib/libcudart.so.13", "lib/libcupti.so.13"])
+        self.assertFalse(os.path.exists(os.path.join(self.deps, "wheels")))
+        os.remove(self.log)
+        again = self.run_tool("setup")
+        self.assertEqual((again.returncode, again.stderr), (0, ""))
+        self.assertFalse(os.path.exists(self.log), "the second run asked pip")
+
+    def test_new_pins_replace_the_folder(self):
+        os.makedirs(os.path.join(self.deps, "libtorch", "old"))
+        self.assertEqual(self.run_tool("setup").returncode, 0)
+        self.assertFalse(os.path.exists(os.path.join(self.deps, "libtorch", "old")))
+
+    def test_what_a_killed_run_left_is_removed(self):
+        os.makedirs(os.path.join(self.deps, "libtorch.new.123", "half"))
+        self.assertEqual(self.run_tool("setup").returncode, 0)
+        self.assertEqual([name for name in os.listdir(self.deps) if "new" in name], [])
+
+    def test_cuda_lies_where_the_library_looks(self):
+        result = self.run_tool("setup", "--cuda", pip="cuda")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(os.path.isfile(os.path.join(self.deps, "nvidia", "cudnn", "lib", "libcudnn.so.9")))
+        self.assertFalse(os.path.exists(os.path.join(self.deps, "nvidia", "cudnn", "include")))
+
+    def test_no_network(self):
+        result = self.run_tool("setup", pip="no network")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("torch==1.0 could not be fetched", result.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.deps, "libtorch")))
+
+    def test_wheel_of_another_form_leaves_the_old_folder(self):
+        os.makedirs(os.path.join(self.deps, "libtorch", "old"))
+        result = self.run_tool("setup", pip="empty wheel")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("unpacking failed", result.stderr)
+        self.assertEqual(os.listdir(os.path.join(self.deps, "libtorch")), ["old"])
+
+    def test_full_disk(self):
+        self.program("df", "#!/bin/sh\necho Avail\necho 12M\n")
+        result = self.run_tool("setup")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("12 MiB free, libtorch needs 2600 MiB", result.stderr)
+
+    def test_deps_is_a_file(self):
+        self.write(".deps", "")
+        result = self.run_tool("setup")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(".deps: cannot be made", result.stderr)
+
+
+class Usage(MadeUpCheckout):
+    def test_help(self):
+        for tool in ("setup", "demo", "test"):
+            result = self.run_tool(tool, "--help")
+            self.assertEqual(result.returncode, 0, tool)
+            self.assertIn("Example", result.stdout)
+
+    def test_wrong_usage(self):
+        for tool, argument in (("setup", "--chekc"), ("demo", "--slide"), ("test", "fast")):
+            result = self.run_tool(tool, argument)
+            self.assertEqual(result.returncode, 2, tool)
+            self.assertIn(argument, result.stderr)
+        self.assertEqual(self.run_tool("demo", "a.svs", "b.svs").returncode, 2)
+
+    def test_demo_names_a_missing_slide_before_it_builds(self):
+        result = self.run_tool("demo", "/nowhere/a.svs")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr, "clmnet: /nowhere/a.svs: no such file; check the path\n")
+
+    def test_demo_names_a_folder_given_as_slide(self):
+        self.assertEqual(self.run_tool("demo", self.root).returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + ["--verbose"] + sys.argv[1:])

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "nets/inference/slide_analysis.h"
+#include "nets/model_config.h"
+
+namespace clmnet::tools {
+
+struct OutputOptions {
+  double map_threshold = 0.5;     ///< tumour is probability >= this
+  double min_tumour_mm2 = 0.01;   ///< smaller regions are dropped
+};
+
+/// What was written and what it says.
+struct WrittenOutputs {
+  nlohmann::json summary;
+  std::vector<std::string> files;
+};
+
+/// heatmap.tiff, heatmap_raw.tiff, overlay.png, tumour.geojson, tiles.csv and features.h5 of one slide, each whole or absent;
+/// forms in DESIGN. The summary's keys carry their units.
+WrittenOutputs write_outputs(const std::filesystem::path& folder, const wsi::Slide& slide, const nets::SlideAnalysis& analysis,
+                             const nets::ModelConfig& model, const std::string& model_checksum, const OutputOptions& options);
+
+}  // namespace clmnet::tools

@@ -1,0 +1,11 @@
+#include "tools/commands.h"
+
+namespace clmnet::tools {
+
+void add_bench(CLI::App& app, Session& session) {
+  auto* bench = add_command(app, session, "bench", "How fast this machine is at one station of the way, beside the limit",
+                            "clmnet bench tiles case_017.svs --threads 2 --json", nullptr);
+  add_bench_tiles(*bench, session);
+}
+
+}  // namespace clmnet::tools

@@ -1,0 +1,123 @@
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+#include "nets/device.h"
+#include "nets/ensemble.h"
+#include "tools/base/atomic_file.h"
+#include "tools/base/csv.h"
+#include "tools/base/error.h"
+#include "tools/commands.h"
+#include "tools/default_model.h"
+#include "tools/evaluation.h"
+#include "tools/image_loader.h"
+#include "tools/progress.h"
+
+namespace clmnet::tools {
+namespace {
+
+using nlohmann::json;
+
+struct EvaluateArgs {
+  std::vector<std::string> manifests;
+  std::string model, predictions;
+  std::string device = "auto";
+  std::string validation_of;
+  int threads = 0;
+};
+
+/// Keeps the rows of the patients that a training run held out.
+void keep_validation_patients(const std::string& model, std::vector<nets::ManifestRow>& rows) {
+  const std::filesystem::path file = std::filesystem::path(model) / "training" / "training.json";
+  const json run = json::parse(read_whole_file(file));
+  const auto held_out = run.at("validation_patients").get<std::vector<std::string>>();
+  std::erase_if(rows, [&](const nets::ManifestRow& row) {
+    return row.patient.empty() || std::find(held_out.begin(), held_out.end(), row.patient) == held_out.end();
+  });
+  if (rows.empty()) throw InputError(file.string() + ": none of its validation patients is in the manifest");
+}
+
+void write_predictions(const std::string& file, const std::vector<nets::ManifestRow>& rows, const std::vector<Predictor>& predictors) {
+  std::ostringstream text;
+  text << "image,patient_id,diagnosis,tumour";
+  for (const auto& p : predictors) text << ",prob_" << p.name;
+  for (const auto& p : predictors) text << ",dice_" << p.name;
+  text << '\n' << std::setprecision(9);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    text << csv_field(rows[i].image.string()) << ',' << csv_field(rows[i].patient) << ',' << csv_field(rows[i].diagnosis)
+         << ',' << rows[i].label;
+    for (const auto& p : predictors) text << ',' << p.probability[i];
+    for (const auto& p : predictors) {
+      text << ',';
+      if (!std::isnan(p.dice[i])) text << p.dice[i];
+    }
+    text << '\n';
+  }
+  write_atomically(file, text.str());
+}
+
+std::string cell(const json& value) {
+  if (value.is_null()) return "-";
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(4) << value.get<double>();
+  return text.str();
+}
+
+void print_table(const json& results) {
+  std::cout << std::left << std::setw(12) << "" << std::right;
+  for (const char* name : {"AUC", "95 % CI", "accuracy", "precision", "recall", "F1", "Dice"}) {
+    std::cout << std::setw(std::string(name) == "95 % CI" ? 18 : 11) << name;
+  }
+  std::cout << '\n';
+  for (const auto& [name, r] : results.items()) {
+    const std::string interval = r["auc_ci"].is_null() ? "-" : cell(r["auc_ci"][0]) + "-" + cell(r["auc_ci"][1]);
+    std::cout << std::left << std::setw(12) << name << std::right << std::setw(11) << cell(r["auc"]) << std::setw(18) << interval;
+    for (const char* key : {"accuracy", "precision", "recall", "f1", "dice"}) std::cout << std::setw(11) << cell(r[key]);
+    std::cout << '\n';
+  }
+  const json& first = results.front();
+  std::cout << "n " << first["n"] << " images, " << first["positives"] << " of tumour; interval: "
+            << first.value("auc_ci_method", "none") << '\n';
+}
+
+int run_evaluate(const EvaluateArgs& args, const Session& session) {
+  if (args.threads > 0) torch::set_num_threads(args.threads);
+  const std::filesystem::path folder = args.model.empty() ? default_model_folder() : std::filesystem::path(args.model);
+  nets::Ensemble ensemble(folder, nets::select_device(args.device));
+  std::vector<nets::ManifestRow> rows =
+      nets::read_manifests({args.manifests.begin(), args.manifests.end()},
+                           static_cast<std::int64_t>(ensemble.config().class_names.size()));
+  if (!args.validation_of.empty()) keep_validation_patients(args.validation_of, rows);
+  ProgressBar bar;
+  const auto predictors = predict_manifest(ensemble, rows, load_labelled_image, 1, [&](std::size_t done) {
+    stop_if_interrupted("nothing was written");
+    bar.update("evaluate", done, rows.size(), "images");
+  });
+  json results = json::object();
+  for (const auto& predictor : predictors) results[predictor.name] = score(predictor, rows);
+  if (!args.predictions.empty()) write_predictions(args.predictions, rows, predictors);
+  if (session.json) {
+    print_json(results);
+  } else {
+    print_table(results);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, Session& session) {
+  auto args = std::make_shared<EvaluateArgs>();
+  CLI::App* command = add_command(app, session, "evaluate", "Accuracy, AUC and Dice of a model on labelled images",
+                                  "clmnet evaluate --model nets/zoo/clmnet-s --manifest ebhi.csv",
+                                  [args, &session] { return run_evaluate(*args, session); });
+  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour; may be repeated")->required();
+  command->add_option("--model", args->model, "Folder of the model; default: the one that comes with clmnet");
+  command->add_option("--validation-of", args->validation_of,
+                      "Folder that `clmnet train` wrote: only the patients that it held out for validation");
+  command->add_option("--predictions", args->predictions, "CSV to write, one row per image");
+  command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();
+}
+
+}  // namespace clmnet::tools

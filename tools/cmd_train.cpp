@@ -1,0 +1,205 @@
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <map>
+
+#include "nets/checkpoint/safetensors.h"
+#include "nets/checkpoint/state_dict.h"
+#include "nets/device.h"
+#include "nets/ensemble.h"
+#include "nets/training/fusion.h"
+#include "tools/base/atomic_file.h"
+#include "tools/base/error.h"
+#include "tools/commands.h"
+#include "tools/image_loader.h"
+#include "tools/progress.h"
+#include "tools/training_config.h"
+
+namespace clmnet::tools {
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+struct TrainArgs {
+  std::vector<std::string> manifests;
+  std::string out;
+  std::string config;
+  std::string device = "auto";
+  std::vector<std::string> init;
+  int threads = 0;
+  bool resume = false;
+  bool finish = false;
+};
+
+/// The epochs of all networks so far; train.csv is written anew after each, whole.
+class TrainLog {
+ public:
+  explicit TrainLog(fs::path file) : file_(std::move(file)) {}
+  void add(const std::string& network, const nets::EpochResult& epoch) {
+    rows_[network].push_back(epoch);
+    write();
+  }
+  void replace(const std::string& network, const std::vector<nets::EpochResult>& epochs) {
+    rows_[network] = epochs;
+    write();
+  }
+  const std::map<std::string, std::vector<nets::EpochResult>>& rows() const { return rows_; }
+
+ private:
+  void write() const {
+    std::ostringstream text;
+    text << "network,epoch,learning_rate,train_loss,class_loss,mask_loss,validation_loss,accuracy,dice,seconds,best\n";
+    for (const auto& [network, epochs] : rows_) {
+      for (const auto& e : epochs) {
+        text << network << ',' << e.epoch << ',' << e.learning_rate << ',' << e.train_loss << ',' << e.class_loss << ','
+             << e.mask_loss << ',' << e.validation_loss << ',' << e.accuracy << ',' << e.dice << ',' << e.seconds << ','
+             << e.best << '\n';
+      }
+    }
+    write_atomically(file_, text.str());
+  }
+
+  fs::path file_;
+  std::map<std::string, std::vector<nets::EpochResult>> rows_;
+};
+
+void prepare_folder(const fs::path& out, const TrainArgs& args) {
+  std::error_code ignored;
+  const fs::path mark = out / "training" / "training.json";
+  if (fs::exists(mark, ignored)) {
+    if (!args.resume && !args.finish) {
+      throw InputError(out.string() + ": holds a training run; give --resume to go on with it, or another -o");
+    }
+  } else if (args.finish) {
+    throw InputError(out.string() + ": holds no training run to finish");
+  } else if (fs::exists(out, ignored) && !fs::is_empty(out, ignored)) {
+    throw InputError(out.string() + ": is not empty and holds no training run; give another -o");
+  }
+  fs::create_directories(out / "training", ignored);
+}
+
+void apply_init(const std::vector<std::string>& init, nets::TrainingOptions& options) {
+  for (const auto& text : init) {
+    const auto equals = text.find('=');
+    bool taken = false;
+    for (auto& plan : options.members) {
+      if (equals != std::string::npos && plan.member.network == text.substr(0, equals)) {
+        plan.initial_weights = text.substr(equals + 1);
+        taken = true;
+      }
+    }
+    if (!taken) throw InputError("--init " + text + ": expected NETWORK=FILE with a network of the configuration");
+  }
+}
+
+json describe(const TrainArgs& args, const TrainingSetup& setup, const nets::TrainingData& data) {
+  json validation = json::object();
+  for (const std::size_t row : data.split.validation) validation[data.rows[row].patient] = true;
+  std::vector<std::string> patients;
+  for (const auto& [patient, yes] : validation.items()) patients.push_back(patient);
+  json manifests = json::array();
+  for (const auto& file : args.manifests) {
+    manifests.push_back({{"file", fs::path(file).filename().string()}, {"sha256", sha256_of_file(file)}});
+  }
+  return {{"version", CLMNET_VERSION},
+          {"configuration", to_json(setup)},
+          {"manifests", manifests},
+          {"images_to_train", data.split.train.size()},
+          {"images_to_validate", data.split.validation.size()},
+          {"validation_patients", patients}};
+}
+
+nets::TrainingHooks make_hooks(TrainLog& log, ProgressBar& bar) {
+  nets::TrainingHooks hooks;
+  hooks.progress = [&bar](const nets::TrainingProgress& p) {
+    std::ostringstream label;
+    label << p.network << " epoch " << p.epoch << '/' << p.epochs << " loss " << std::fixed << std::setprecision(3) << p.loss;
+    bar.update(label.str(), p.step, p.steps, "batches");
+  };
+  hooks.epoch_done = [&log, &bar](const std::string& network, const nets::EpochResult& e) {
+    log.add(network, e);
+    std::ostringstream line;
+    line << std::fixed << std::setprecision(4) << network << " epoch " << e.epoch << ": train " << e.train_loss
+         << ", validation " << e.validation_loss << ", accuracy " << e.accuracy << ", Dice " << e.dice << ", "
+         << std::setprecision(0) << e.seconds << " s" << (e.best ? ", best" : "");
+    bar.line(line.str());
+  };
+  hooks.note = [&bar](const std::string& text) { bar.line(text); };
+  hooks.stop_requested = interrupted;
+  return hooks;
+}
+
+std::vector<std::shared_ptr<nets::Member>> load_trained(const fs::path& out, nets::ModelConfig& config, torch::Device device) {
+  std::vector<std::shared_ptr<nets::Member>> members;
+  for (auto& member : config.members) {
+    const fs::path file = out / member.weights;
+    member.sha256 = sha256_of_file(file);
+    members.push_back(nets::make_member(member.options));
+    nets::load_state_dict(*members.back(), nets::load_safetensors(file).tensors, nets::LoadMode::kStrict, file.string());
+    members.back()->to(device);
+  }
+  return members;
+}
+
+int run_train(const TrainArgs& args, const Session& session) {
+  TrainingSetup setup = read_training_setup(args.config);
+  apply_init(args.init, setup.training);
+  const fs::path out = args.out;
+  prepare_folder(out, args);
+  const torch::Device device = nets::select_device(args.device);
+  if (args.threads > 0) torch::set_num_threads(args.threads);
+
+  nets::TrainingData data;
+  data.rows = nets::read_manifests({args.manifests.begin(), args.manifests.end()},
+                                   static_cast<std::int64_t>(setup.model.class_names.size()));
+  // Nothing is known of such an image, its mask included (nets::tumour_mask).
+  std::erase_if(data.rows, [](const nets::ManifestRow& row) { return row.label < 0; });
+  data.split = nets::split_by_patient(data.rows, setup.training.validation_fraction, setup.training.seed);
+  data.load = load_labelled_image;
+  write_atomically(out / "training" / "training.json", describe(args, setup, data).dump(2) + "\n");
+
+  ProgressBar bar;
+  TrainLog log(out / "training" / "train.csv");
+  const nets::TrainingHooks hooks = make_hooks(log, bar);
+  bar.line("training on " + std::to_string(data.split.train.size()) + " images, validating on " +
+           std::to_string(data.split.validation.size()));
+  for (const auto& plan : setup.training.members) {
+    if (args.finish) break;
+    log.replace(plan.member.network,
+                nets::train_member(plan, setup.training, setup.model, data, out, args.resume, device, hooks));
+  }
+  const auto members = load_trained(out, setup.model, device);
+  bar.line("learning the fusion on " + std::to_string(data.split.validation.size()) + " images");
+  nets::fit_fusion(nets::run_on_validation(members, data, setup.model, setup.training.augment, setup.fusion_views,
+                                           setup.fusion_map_px, setup.training.seed, setup.training.workers, device,
+                                           interrupted),
+                   setup.model);
+  nets::write_model_config(out, setup.model);
+  bar.line("model written to " + out.string() + "; next: clmnet evaluate --model " + out.string() + " --manifest CSV");
+  if (session.json) print_json({{"model", out.string()}, {"config", nets::to_json(setup.model)}});
+  return 0;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Session& session) {
+  auto args = std::make_shared<TrainArgs>();
+  CLI::App* command = add_command(
+      app, session, "train", "Train the three networks and learn how they are fused",
+      "clmnet train --manifest ebhi.csv --manifest crc_tiles.csv --config configs/clmnet-s.toml -o runs/clmnet-s",
+      [args, &session] { return run_train(*args, session); });
+  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour; may be repeated")
+      ->required()
+      ->allow_extra_args(true);
+  command->add_option("-o,--output", args->out, "Folder of the model")->required();
+  command->add_option("--config", args->config, "TOML with the keys of configs/train.toml");
+  command->add_option("--init", args->init, "NETWORK=FILE: begin with a torchvision .pth or a .safetensors; may be repeated");
+  command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();
+  command->add_flag("--resume", args->resume, "Go on with the run in the output folder");
+  command->add_flag("--finish", args->finish, "Train no further: fuse the best epochs that the output folder holds");
+}
+
+}  // namespace clmnet::tools

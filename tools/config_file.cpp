@@ -1,0 +1,85 @@
+#include "tools/config_file.h"
+
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/base/atomic_file.h"
+#include "tools/base/csv.h"
+#include "tools/base/error.h"
+
+namespace clmnet::tools {
+
+ConfigFile::ConfigFile(const std::filesystem::path& file) : name_(file.string()) {
+  std::istringstream text(read_whole_file(file));
+  std::vector<CLI::ConfigItem> items;
+  try {
+    items = CLI::ConfigTOML().from_config(text);
+  } catch (const CLI::Error& error) {
+    throw InputError(name_ + ": not TOML: " + error.what());
+  }
+  for (const auto& item : items) {
+    if (item.name == "++" || item.name == "--") continue;  // CLI11's marks for the beginning and end of a section
+    if (!values_.emplace(item.fullname(), item.inputs).second) {
+      throw InputError(name_ + ": the key '" + item.fullname() + "' stands twice");
+    }
+  }
+}
+
+std::vector<std::string>* ConfigFile::find(const std::string& key) {
+  known_[key] = true;
+  const auto it = values_.find(key);
+  return it == values_.end() ? nullptr : &it->second;
+}
+
+void ConfigFile::fail(const std::string& key, const std::string& expected) const {
+  std::string found;
+  for (const auto& text : values_.at(key)) found += (found.empty() ? "" : ", ") + text;
+  throw InputError(name_ + ": '" + key + "' is '" + found + "', expected " + expected);
+}
+
+void ConfigFile::take(const std::string& key, double& value, double low, double high) {
+  const auto* found = find(key);
+  if (!found) return;
+  std::ostringstream expected;
+  expected << "a number from " << low << " to " << high;
+  const auto number = found->size() == 1 ? parse_number(found->front()) : std::nullopt;
+  if (!number || *number < low || *number > high) fail(key, expected.str());
+  value = *number;
+}
+
+void ConfigFile::take(const std::string& key, int& value, int low, int high) {
+  double number = value;
+  take(key, number, low, high);
+  if (number != static_cast<int>(number)) fail(key, "a whole number");
+  value = static_cast<int>(number);
+}
+
+void ConfigFile::take(const std::string& key, bool& value) {
+  const auto* found = find(key);
+  if (!found) return;
+  if (found->size() != 1 || (found->front() != "true" && found->front() != "false")) fail(key, "true or false");
+  value = found->front() == "true";
+}
+
+void ConfigFile::take(const std::string& key, std::string& value) {
+  const auto* found = find(key);
+  if (!found) return;
+  if (found->size() != 1) fail(key, "one text");
+  value = found->front();
+}
+
+void ConfigFile::take(const std::string& key, std::vector<std::string>& values) {
+  if (const auto* found = find(key)) values = *found;
+}
+
+void ConfigFile::finish() const {
+  for (const auto& [key, value] : values_) {
+    if (known_.contains(key)) continue;
+    std::string keys;
+    for (const auto& [name, known] : known_) keys += (keys.empty() ? "" : ", ") + name;
+    throw InputError(name_ + ": unknown key '" + key + "'; there are: " + keys);
+  }
+}
+
+}  // namespace clmnet::tools

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "nets/ensemble.h"
+#include "nets/training/manifest.h"
+
+namespace clmnet::tools {
+
+/// What one predictor (the ensemble or one network) said of the images of a manifest.
+struct Predictor {
+  std::string name;
+  double class_threshold = 0.5, map_threshold = 0.5;
+  std::vector<double> probability;  ///< of tumour, one per image
+  std::vector<double> dice;         ///< one per image; NaN without a known mask that holds tumour
+  std::vector<double> false_share;  ///< share of the pixels called tumour, where the known mask is empty; else NaN
+};
+
+/// Runs the model over the rows. Images are brought to the model's patch, maps back to the mask's size.
+/// Result: the ensemble first, then each network.
+std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vector<nets::ManifestRow>& rows,
+                                        const nets::ImageLoader& load, int workers,
+                                        const std::function<void(std::size_t done)>& progress);
+
+/// accuracy, precision, recall, f1 (at the predictor's threshold), auc, auc_ci (95 %; whole patients are resampled where the
+/// manifest knows them, else DeLong), dice (mean over images with tumour), n. Null where undefined.
+nlohmann::json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& rows);
+
+}  // namespace clmnet::tools

@@ -1,0 +1,121 @@
+#include "tools/training_config.h"
+
+#include "tools/base/error.h"
+#include "tools/config_file.h"
+
+namespace clmnet::tools {
+namespace {
+
+/// Features of each network's tile vector; together 1024.
+std::int64_t feature_size_of(const std::string& network) { return network == "vgg16" ? 512 : 256; }
+
+void take_augmentation(ConfigFile& file, nets::AugmentOptions& augment) {
+  file.take("augment.crop_px", augment.output_px, 32, 4096);
+  file.take("augment.flip_rotate", augment.flip_rotate);
+  file.take("augment.scale_min", augment.scale_min, 0.05, 20);
+  file.take("augment.scale_max", augment.scale_max, 0.05, 20);
+  file.take("augment.stain_sigma", augment.stain_sigma, 0, 2);
+  file.take("augment.stain_shift", augment.stain_shift, 0, 1);
+  file.take("augment.colour_gain", augment.colour_gain, 0, 1);
+  file.take("augment.blur_px", augment.blur_px, 0, 20);
+  file.take("augment.noise", augment.noise, 0, 1);
+  if (augment.scale_min > augment.scale_max) throw InputError("augment.scale_min is above augment.scale_max");
+}
+
+void take_training(ConfigFile& file, TrainingSetup& setup) {
+  nets::TrainingOptions& training = setup.training;
+  double seed = static_cast<double>(training.seed);
+  file.take("training.seed", seed, 0, 9e15);
+  training.seed = static_cast<std::uint64_t>(seed);
+  int batch = static_cast<int>(training.batch);
+  file.take("training.batch", batch, 2, 4096);
+  training.batch = static_cast<std::size_t>(batch);
+  file.take("training.workers", training.workers, 1, 256);
+  file.take("training.validation_fraction", training.validation_fraction, 0.01, 0.9);
+  file.take("training.weight_decay", training.weight_decay, 0, 10);
+  file.take("training.warmup", training.warmup, 0, 1);
+  file.take("training.ema_decay", training.ema_decay, 0, 0.99999);
+  file.take("training.gradient_clip", training.gradient_clip, 1e-6, 1e6);
+  file.take("training.class_loss_weight", training.class_loss_weight, 0, 1000);
+  file.take("training.label_smoothing", training.label_smoothing, 0, 0.5);
+  file.take("fusion.views", setup.fusion_views, 0, 100);
+  file.take("fusion.map_px", setup.fusion_map_px, 1, 64);
+}
+
+nets::MemberPlan take_member(ConfigFile& file, const std::string& network, std::int64_t classes) {
+  nets::MemberPlan plan;
+  plan.member.network = network;
+  plan.member.classes = classes;
+  plan.member.feature_size = feature_size_of(network);
+  // VGG16's map is its class-activation map: it learns from the class alone.
+  plan.mask_weight = network == "vgg16" ? 0.0 : 1.0;
+  const std::string section = network + ".";
+  file.take(section + "width", plan.member.width, 0.01, 4);
+  file.take(section + "squeeze_excite", plan.member.squeeze_excite);
+  file.take(section + "batch_norm", plan.member.batch_norm);
+  file.take(section + "epochs", plan.epochs, 1, 100000);
+  file.take(section + "learning_rate", plan.learning_rate, 1e-9, 10);
+  file.take(section + "mask_weight", plan.mask_weight, 0, 1000);
+  return plan;
+}
+
+}  // namespace
+
+TrainingSetup read_training_setup(const std::filesystem::path& path) {
+  ConfigFile file = path.empty() ? ConfigFile() : ConfigFile(path);
+  TrainingSetup setup;
+  file.take("model.name", setup.model.name);
+  file.take("model.class_names", setup.model.class_names);
+  if (setup.model.class_names.size() < 2) throw InputError("model.class_names: expected at least two names");
+  int patch = static_cast<int>(setup.model.patch_size_px);
+  file.take("model.patch_size_px", patch, 32, 4096);
+  setup.model.patch_size_px = patch;
+  file.take("model.spacing_um_per_px", setup.model.spacing_um_per_px, 0.05, 100);
+  take_augmentation(file, setup.training.augment);
+  take_training(file, setup);
+
+  std::vector<std::string> networks = nets::member_names();
+  file.take("model.networks", networks);
+  for (const auto& network : networks) {
+    setup.training.members.push_back(
+        take_member(file, network, static_cast<std::int64_t>(setup.model.class_names.size())));
+    nets::MemberConfig member;
+    member.options = setup.training.members.back().member;
+    member.weights = network + ".safetensors";
+    setup.model.members.push_back(member);
+  }
+  file.finish();
+  return setup;
+}
+
+nlohmann::json to_json(const TrainingSetup& setup) {
+  const nets::TrainingOptions& t = setup.training;
+  nlohmann::json out = {
+      {"model",
+       {{"name", setup.model.name},
+        {"class_names", setup.model.class_names},
+        {"patch_size_px", setup.model.patch_size_px},
+        {"spacing_um_per_px", setup.model.spacing_um_per_px}}},
+      {"training",
+       {{"seed", t.seed}, {"batch", t.batch}, {"workers", t.workers}, {"validation_fraction", t.validation_fraction},
+        {"weight_decay", t.weight_decay}, {"warmup", t.warmup}, {"ema_decay", t.ema_decay},
+        {"gradient_clip", t.gradient_clip}, {"class_loss_weight", t.class_loss_weight},
+        {"label_smoothing", t.label_smoothing}}},
+      {"augment",
+       {{"crop_px", t.augment.output_px}, {"flip_rotate", t.augment.flip_rotate}, {"scale_min", t.augment.scale_min},
+        {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},
+        {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}}},
+      {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.fusion_map_px}}}};
+  for (const auto& plan : t.members) {
+    out[plan.member.network] = {{"width", plan.member.width},
+                                {"squeeze_excite", plan.member.squeeze_excite},
+                                {"batch_norm", plan.member.batch_norm},
+                                {"epochs", plan.epochs},
+                                {"learning_rate", plan.learning_rate},
+                                {"mask_weight", plan.mask_weight},
+                                {"initial_weights", plan.initial_weights.filename().string()}};
+  }
+  return out;
+}
+
+}  // namespace clmnet::tools
