@@ -1,6 +1,7 @@
 #include "nets/crf/dense_crf.h"
 
 #include <bit>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -41,45 +42,62 @@ void check(const Guide& guide, const CrfOptions& options) {
   if (options.iterations < 0 || options.threads < 0) throw std::invalid_argument("CRF: negative iterations or threads");
   if (!(options.clip > 0 && options.clip < 0.5)) throw std::invalid_argument("CRF: clip must lie between 0 and 0.5");
   const double across = std::max(guide.height, guide.width);
+  const auto pixels = static_cast<std::size_t>(guide.height) * static_cast<std::size_t>(guide.width);
+  if (pixels > std::numeric_limits<std::uint32_t>::max()) {
+    throw std::invalid_argument("CRF: more than 2^32 pixels; refine the picture in windows");
+  }
+  for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
+    const float p = guide.probability[pixel];
+    if (!(p >= 0 && p <= 1)) throw std::invalid_argument("CRF: probability " + std::to_string(p));
+  }
   if (across / options.bilat_sxy_px + 255 / options.bilat_srgb > kMaxDeviations) {
     throw std::invalid_argument("CRF: picture too large for its standard deviations; refine it in windows");
   }
 }
 
-/// Whole rows of about kStripPixels; the cut depends on the picture alone.
-std::vector<std::size_t> cut_into_strips(int height, int width) {
-  const auto columns = static_cast<std::size_t>(width);
-  const std::size_t rows = std::max<std::size_t>(1, kStripPixels / columns);
+/// The pixels that take part, by their place in the picture.
+std::vector<std::uint32_t> list_pixels(const Guide& guide) {
+  const auto count = static_cast<std::uint32_t>(guide.height) * static_cast<std::uint32_t>(guide.width);
+  std::vector<std::uint32_t> pixels;
+  pixels.reserve(count);
+  for (std::uint32_t pixel = 0; pixel < count; ++pixel) {
+    if (guide.has_data == nullptr || guide.has_data[pixel] != 0) pixels.push_back(pixel);
+  }
+  return pixels;
+}
+
+/// Parts of kStripPixels; the cut depends on the picture alone.
+std::vector<std::size_t> cut_into_strips(std::size_t pixels) {
   std::vector<std::size_t> begin;
-  for (std::size_t row = 0; row < static_cast<std::size_t>(height); row += rows) begin.push_back(row * columns);
-  begin.push_back(static_cast<std::size_t>(height) * columns);
+  for (std::size_t at = 0; at < pixels; at += kStripPixels) begin.push_back(at);
+  begin.push_back(pixels);
   return begin;
 }
 
-Gaussian make_gaussian(const Guide& guide, const CrfOptions& options, const std::vector<std::size_t>& strips) {
+Gaussian make_gaussian(const Guide& guide, const std::vector<std::uint32_t>& pixels, const CrfOptions& options,
+                       const std::vector<std::size_t>& strips) {
   const double scale = 1.0 / options.gauss_sxy_px;
   const lattice::Elevation<2> elevate({guide.x0 * scale, guide.y0 * scale});
-  const auto columns = static_cast<std::size_t>(guide.width);
-  return Gaussian(strips, [&, factor = static_cast<float>(scale)](std::size_t pixel, std::array<float, 3>& elevated) {
-    if (guide.has_data != nullptr && guide.has_data[pixel] == 0) return false;
-    elevated = elevate({static_cast<float>(pixel % columns) * factor, static_cast<float>(pixel / columns) * factor});
-    return true;
+  const auto columns = static_cast<std::uint32_t>(guide.width);
+  return Gaussian(strips, [&, factor = static_cast<float>(scale)](std::size_t i) {
+    const std::uint32_t pixel = pixels[i];
+    return elevate({static_cast<float>(pixel % columns) * factor, static_cast<float>(pixel / columns) * factor});
   });
 }
 
-Bilateral make_bilateral(const Guide& guide, const CrfOptions& options, const std::vector<std::size_t>& strips) {
+Bilateral make_bilateral(const Guide& guide, const std::vector<std::uint32_t>& pixels, const CrfOptions& options,
+                         const std::vector<std::size_t>& strips) {
   const double scale = 1.0 / options.bilat_sxy_px;
   const lattice::Elevation<5> elevate({guide.x0 * scale, guide.y0 * scale, 0, 0, 0});
-  const auto columns = static_cast<std::size_t>(guide.width);
+  const auto columns = static_cast<std::uint32_t>(guide.width);
   const auto factor = static_cast<float>(scale);
   const auto colour = static_cast<float>(1.0 / options.bilat_srgb);
-  return Bilateral(strips, [&, factor, colour](std::size_t pixel, std::array<float, 6>& elevated) {
-    if (guide.has_data != nullptr && guide.has_data[pixel] == 0) return false;
-    const std::uint8_t* rgb = guide.rgb + 3 * pixel;
-    elevated = elevate({static_cast<float>(pixel % columns) * factor, static_cast<float>(pixel / columns) * factor,
-                        static_cast<float>(rgb[0]) * colour, static_cast<float>(rgb[1]) * colour,
-                        static_cast<float>(rgb[2]) * colour});
-    return true;
+  return Bilateral(strips, [&, factor, colour](std::size_t i) {
+    const std::uint32_t pixel = pixels[i];
+    const std::uint8_t* rgb = guide.rgb + std::size_t{3} * pixel;
+    return elevate({static_cast<float>(pixel % columns) * factor, static_cast<float>(pixel / columns) * factor,
+                    static_cast<float>(rgb[0]) * colour, static_cast<float>(rgb[1]) * colour,
+                    static_cast<float>(rgb[2]) * colour});
   });
 }
 
@@ -116,23 +134,22 @@ class MeanField {
   MeanField(const Guide& guide, const CrfOptions& options)
       : guide_(guide),
         options_(options),
-        strips_(cut_into_strips(guide.height, guide.width)),
-        unary_(strips_.back()),
-        gaussian_(make_gaussian(guide, options, strips_)),
-        bilateral_(make_bilateral(guide, options, strips_)) {
+        pixels_(list_pixels(guide)),
+        strips_(cut_into_strips(pixels_.size())),
+        unary_(pixels_.size()),
+        gaussian_(make_gaussian(guide, pixels_, options, strips_)),
+        bilateral_(make_bilateral(guide, pixels_, options, strips_)) {
     const double clip = options.clip;
     each_strip([&](std::size_t strip) {
-      for (std::size_t pixel = strips_[strip]; pixel < strips_[strip + 1]; ++pixel) {
-        const double p = guide.probability[pixel];
-        if (!(p >= 0 && p <= 1)) throw std::invalid_argument("CRF: probability " + std::to_string(p));
-        const double kept = std::clamp(p, clip, 1 - clip);
-        unary_[pixel] = static_cast<float>(std::log(kept / (1 - kept)));
+      for (std::size_t i = strips_[strip]; i < strips_[strip + 1]; ++i) {
+        const double kept = std::clamp<double>(guide.probability[pixels_[i]], clip, 1 - clip);
+        unary_[i] = static_cast<float>(std::log(kept / (1 - kept)));
       }
     });
   }
 
   std::vector<float> run() {
-    std::vector<float> result(unary_.size());
+    std::vector<float> result(guide_.probability, guide_.probability + static_cast<std::ptrdiff_t>(guide_.height) * guide_.width);
     for (int iteration = 0; iteration <= options_.iterations; ++iteration) {
       if (iteration > 0) {
         gaussian_.filter();
@@ -140,11 +157,6 @@ class MeanField {
       }
       const Step now{iteration > 0, iteration == options_.iterations};
       each_strip([&](std::size_t strip) { step(strip, now, result); });
-    }
-    if (guide_.has_data != nullptr) {
-      for (std::size_t pixel = 0; pixel < result.size(); ++pixel) {
-        if (guide_.has_data[pixel] == 0) result[pixel] = guide_.probability[pixel];
-      }
     }
     return result;
   }
@@ -178,7 +190,7 @@ class MeanField {
       }
       for (std::size_t i = 0; i < count; ++i) m[i] = tanh_of_half(m[i]);
       if (now.last) {
-        for (std::size_t i = 0; i < count; ++i) result[begin + i] = 0.5f + 0.5f * m[i];
+        for (std::size_t i = 0; i < count; ++i) result[pixels_[begin + i]] = 0.5f + 0.5f * m[i];
         continue;
       }
       for (std::size_t i = 0; i < count; ++i) {
@@ -190,6 +202,7 @@ class MeanField {
 
   Guide guide_;
   CrfOptions options_;
+  std::vector<std::uint32_t> pixels_;  // that take part; all below is by place in this list
   std::vector<std::size_t> strips_;
   std::vector<float> unary_;
   Gaussian gaussian_;
@@ -198,6 +211,12 @@ class MeanField {
 
 std::vector<float> refine_guide(const Guide& guide, const CrfOptions& options) {
   check(guide, options);
+  if (guide.has_data != nullptr) {
+    const std::size_t pixels = static_cast<std::size_t>(guide.height) * static_cast<std::size_t>(guide.width);
+    if (std::all_of(guide.has_data, guide.has_data + pixels, [](std::uint8_t data) { return data == 0; })) {
+      return {guide.probability, guide.probability + pixels};
+    }
+  }
   tbb::task_arena arena(options.threads > 0 ? options.threads : static_cast<int>(tbb::task_arena::automatic));
   return arena.execute([&] { return MeanField(guide, options).run(); });
 }

@@ -141,14 +141,14 @@ template <int D>
 class Permutohedral {
  public:
   struct Corner {
-    std::uint32_t local;  ///< number within the strip; 0: a pixel that takes no part
+    std::uint32_t local;  ///< number within the strip, from 1
     float weight;
   };
   static constexpr int kCorners = D + 1;
   static constexpr std::size_t kAhead = 8;  // table places that are asked for before they are needed
 
   /// strip_begin  first pixel of each strip, then the number of pixels
-  /// position     position(pixel, elevated) fills the elevated position; false for a pixel that takes no part
+  /// position     position(pixel) is its elevated position
   template <typename Position>
   Permutohedral(const std::vector<std::size_t>& strip_begin, const Position& position)
       : corners_(large_array<Corner>(strip_begin.back() * kCorners)) {
@@ -207,14 +207,9 @@ class Permutohedral {
   void locate_strip(std::size_t begin, std::size_t end, const Position& position, PointTable<D>& table) {
     std::array<Point<D>, kCorners> last_point = {};
     std::array<std::uint32_t, kCorners> last_number = {};
-    std::array<float, D + 1> elevated;
     for (std::size_t pixel = begin; pixel < end; ++pixel) {
       Corner* corner = corners(pixel);
-      if (!position(pixel, elevated)) {
-        std::fill(corner, corner + kCorners, Corner{0, 0.0f});
-        continue;
-      }
-      const Simplex<D> simplex = locate<D>(elevated);
+      const Simplex<D> simplex = locate<D>(position(pixel));
       for (int k = 0; k < kCorners; ++k) {
         const Point<D> point = simplex.corner(k);
         if (last_number[k] == 0 || point != last_point[k]) {  // pixels side by side often share corners
