@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <tbb/parallel_invoke.h>
+
 #include "wsi/features_h5.h"
 #include "wsi/geojson.h"
 #include "wsi/heatmap.h"
@@ -80,19 +82,26 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
   tumour_options.min_area_mm2 = options.min_tumour_mm2;
   const wsi::TumourRegions tumour = wsi::find_tumour(analysis.refined, tumour_options);
 
-  wsi::HeatmapOptions heatmap;
-  heatmap.description = "clmnet tumour probability after the CRF, model " + model.name;
-  wsi::write_heatmap(folder / "heatmap.tiff", analysis.refined, heatmap);
-  heatmap.description = "clmnet tumour probability before the CRF, model " + model.name;
-  wsi::write_heatmap(folder / "heatmap_raw.tiff", analysis.raw, heatmap);
-  wsi::OverlayOptions overlay;
-  overlay.title = slide.name();
-  wsi::write_overlay(folder / "overlay.png", analysis.overview, analysis.refined, analysis.tissue, tumour.mask, overlay);
-  wsi::write_geojson(folder / "tumour.geojson", tumour.annotations);
-  write_tile_table(folder / "tiles.csv", slide, analysis, model);
-  const wsi::TilesInfo info =
-      wsi::describe_tiles(slide, analysis.grid, folder / "features.h5", model.name + " " + model_checksum);
-  wsi::write_features_h5(folder / "features.h5", analysis.tiles, analysis.features, info);
+  const auto heatmap = [&](const char* file, const wsi::ProbabilityMap& map, const char* what) {
+    wsi::HeatmapOptions how;
+    how.description = std::string("clmnet tumour probability ") + what + " the CRF, model " + model.name;
+    wsi::write_heatmap(folder / file, map, how);
+  };
+  // Each file is one core's work: coding its pixels.
+  tbb::parallel_invoke(
+      [&] {
+        wsi::OverlayOptions overlay;
+        overlay.title = slide.name();
+        wsi::write_overlay(folder / "overlay.png", analysis.overview, analysis.refined, analysis.tissue, tumour.mask, overlay);
+      },
+      [&] { heatmap("heatmap.tiff", analysis.refined, "after"); }, [&] { heatmap("heatmap_raw.tiff", analysis.raw, "before"); },
+      [&] {
+        wsi::write_geojson(folder / "tumour.geojson", tumour.annotations);
+        write_tile_table(folder / "tiles.csv", slide, analysis, model);
+        const wsi::TilesInfo info =
+            wsi::describe_tiles(slide, analysis.grid, folder / "features.h5", model.name + " " + model_checksum);
+        wsi::write_features_h5(folder / "features.h5", analysis.tiles, analysis.features, info);
+      });
 
   json summary = slide_json(slide);
   summary["tissue_area_mm2"] = analysis.tissue.area_mm2;
