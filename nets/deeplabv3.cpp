@@ -1,5 +1,7 @@
 #include "nets/deeplabv3.h"
 
+#include <algorithm>
+
 namespace clmnet::nets {
 namespace nn = torch::nn;
 
@@ -23,6 +25,7 @@ DeepLabV3Impl::DeepLabV3Impl(const DeepLabV3Options& options) : options_(options
   aspp.in_channels = backbone_->channels();
   aspp.out_channels = scaled_channels(256, options.width);
   aspp.rates = options.atrous_rates;
+  aspp.dropout *= std::min(1.0, options.width);  // few channels cannot spare half of them
   const std::int64_t channels = aspp.out_channels;
   aspp_ = Aspp(aspp);
   classifier_ = nn::Sequential(aspp_, nn::Conv2d(nn::Conv2dOptions(channels, channels, 3).padding(1).bias(false)),

@@ -1,5 +1,7 @@
 #include "nets/unet.h"
 
+#include <algorithm>
+
 namespace clmnet::nets {
 namespace nn = torch::nn;
 
@@ -33,6 +35,7 @@ UNetImpl::UNetImpl(const UNetOptions& options) {
   aspp.in_channels = channels(kStages);
   aspp.out_channels = scaled_channels(256, options.width);
   aspp.rates = options.atrous_rates;
+  aspp.dropout *= std::min(1.0, options.width);  // few channels cannot spare half of them
   aspp_ = Aspp(aspp);
   in = aspp.out_channels;
   for (std::int64_t stage = kStages - 1; stage >= 0; --stage) {

@@ -7,7 +7,7 @@ namespace nn = torch::nn;
 
 namespace {
 // Channels of the convolutions at width 1, stage by stage.
-const std::vector<std::vector<std::int64_t>> kStages = {
+const std::vector<std::vector<std::int64_t>> kVggStages = {
     {64, 64}, {128, 128}, {256, 256, 256}, {512, 512, 512}, {512, 512, 512}};
 }  // namespace
 
@@ -22,7 +22,7 @@ Vgg16Options Vgg16Options::torchvision(bool batch_norm, std::int64_t classes) {
 
 Vgg16Impl::Vgg16Impl(const Vgg16Options& options) : options_(options) {
   std::int64_t in = 3;
-  for (const auto& stage : kStages) {
+  for (const auto& stage : kVggStages) {
     for (const std::int64_t channels : stage) {
       const std::int64_t out = scaled_channels(channels, options.width);
       features_->push_back(nn::Conv2d(nn::Conv2dOptions(in, out, 3).padding(1).bias(true)));

@@ -22,19 +22,22 @@ struct EvaluateArgs {
   std::vector<std::string> manifests;
   std::string model, predictions;
   std::string device = "auto";
-  std::string validation_of;
+  std::string validation_of, test_of;
   int threads = 0;
 };
 
-/// Keeps the rows of the patients that a training run held out.
-void keep_validation_patients(const std::string& model, std::vector<nets::ManifestRow>& rows) {
+/// Keeps the rows of the patients that a training run held out; key says which ones.
+void keep_patients(const std::string& model, const std::string& key, std::vector<nets::ManifestRow>& rows) {
   const std::filesystem::path file = std::filesystem::path(model) / "training" / "training.json";
-  const json run = json::parse(read_whole_file(file));
-  const auto held_out = run.at("validation_patients").get<std::vector<std::string>>();
+  const json run = json::parse(read_whole_file(file), nullptr, /*allow_exceptions=*/false);
+  if (!run.is_object() || !run.contains(key)) {
+    throw InputError(file.string() + ": holds no '" + key + "'; name a folder that `clmnet train` of this version wrote");
+  }
+  const auto held_out = run.at(key).get<std::vector<std::string>>();
   std::erase_if(rows, [&](const nets::ManifestRow& row) {
     return row.patient.empty() || std::find(held_out.begin(), held_out.end(), row.patient) == held_out.end();
   });
-  if (rows.empty()) throw InputError(file.string() + ": none of its validation patients is in the manifest");
+  if (rows.empty()) throw InputError(file.string() + ": none of its " + key + " is in the manifest");
 }
 
 void write_predictions(const std::string& file, const std::vector<nets::ManifestRow>& rows, const std::vector<Predictor>& predictors) {
@@ -87,7 +90,8 @@ int run_evaluate(const EvaluateArgs& args, const Session& session) {
   std::vector<nets::ManifestRow> rows =
       nets::read_manifests({args.manifests.begin(), args.manifests.end()},
                            static_cast<std::int64_t>(ensemble.config().class_names.size()));
-  if (!args.validation_of.empty()) keep_validation_patients(args.validation_of, rows);
+  if (!args.validation_of.empty()) keep_patients(args.validation_of, "validation_patients", rows);
+  if (!args.test_of.empty()) keep_patients(args.test_of, "test_patients", rows);
   ProgressBar bar;
   const auto predictors = predict_manifest(ensemble, rows, load_labelled_image, 1, [&](std::size_t done) {
     stop_if_interrupted("nothing was written");
@@ -115,6 +119,7 @@ void add_evaluate(CLI::App& app, Session& session) {
   command->add_option("--model", args->model, "Folder of the model; default: the one that comes with clmnet");
   command->add_option("--validation-of", args->validation_of,
                       "Folder that `clmnet train` wrote: only the patients that it held out for validation");
+  command->add_option("--test-of", args->test_of, "The same: only the patients of its test part")->excludes("--validation-of");
   command->add_option("--predictions", args->predictions, "CSV to write, one row per image");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();

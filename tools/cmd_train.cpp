@@ -3,11 +3,13 @@
 #include <iomanip>
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "nets/checkpoint/safetensors.h"
 #include "nets/checkpoint/state_dict.h"
 #include "nets/device.h"
 #include "nets/ensemble.h"
+#include "nets/training/crf_choice.h"
 #include "nets/training/fusion.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
@@ -95,10 +97,11 @@ void apply_init(const std::vector<std::string>& init, nets::TrainingOptions& opt
 }
 
 json describe(const TrainArgs& args, const TrainingSetup& setup, const nets::TrainingData& data) {
-  json validation = json::object();
-  for (const std::size_t row : data.split.validation) validation[data.rows[row].patient] = true;
-  std::vector<std::string> patients;
-  for (const auto& [patient, yes] : validation.items()) patients.push_back(patient);
+  const auto patients_of = [&](const std::vector<std::size_t>& part) {
+    std::set<std::string> patients;
+    for (const std::size_t row : part) patients.insert(data.rows[row].patient);
+    return patients;
+  };
   json manifests = json::array();
   for (const auto& file : args.manifests) {
     manifests.push_back({{"file", fs::path(file).filename().string()}, {"sha256", sha256_of_file(file)}});
@@ -108,7 +111,9 @@ json describe(const TrainArgs& args, const TrainingSetup& setup, const nets::Tra
           {"manifests", manifests},
           {"images_to_train", data.split.train.size()},
           {"images_to_validate", data.split.validation.size()},
-          {"validation_patients", patients}};
+          {"images_to_test", data.split.test.size()},
+          {"validation_patients", patients_of(data.split.validation)},
+          {"test_patients", patients_of(data.split.test)}};
 }
 
 nets::TrainingHooks make_hooks(TrainLog& log, ProgressBar& bar) {
@@ -156,7 +161,7 @@ int run_train(const TrainArgs& args, const Session& session) {
                                    static_cast<std::int64_t>(setup.model.class_names.size()));
   // Nothing is known of such an image, its mask included (nets::tumour_mask).
   std::erase_if(data.rows, [](const nets::ManifestRow& row) { return row.label < 0; });
-  data.split = nets::split_by_patient(data.rows, setup.training.validation_fraction, setup.training.seed);
+  data.split = nets::split_by_patient(data.rows, setup.training.validation_fraction, setup.training.test_fraction, setup.training.seed);
   data.load = load_labelled_image;
   write_atomically(out / "training" / "training.json", describe(args, setup, data).dump(2) + "\n");
 
@@ -172,10 +177,17 @@ int run_train(const TrainArgs& args, const Session& session) {
   }
   const auto members = load_trained(out, setup.model, device);
   bar.line("learning the fusion on " + std::to_string(data.split.validation.size()) + " images");
-  nets::fit_fusion(nets::run_on_validation(members, data, setup.model, setup.training.augment, setup.fusion_views,
-                                           setup.fusion_map_px, setup.training.seed, setup.training.workers, device,
-                                           interrupted),
-                   setup.model);
+  const nets::ValidationOutputs outputs =
+      nets::run_on_validation(members, data, setup.model, setup.training.augment, setup.fusion_views, setup.fusion_map_px,
+                              setup.training.seed, setup.training.workers, device, interrupted);
+  nets::fit_fusion(outputs, setup.model);
+  if (outputs.mask.ge(0).any().item<bool>()) {
+    const nets::CrfChoice choice = nets::choose_crf(outputs, setup.model);
+    std::ostringstream line;
+    line << std::fixed << std::setprecision(4) << "Dice of the maps on the validation images " << choice.dice_before
+         << ", after the CRF " << choice.dice_after;
+    bar.line(line.str());
+  }
   nets::write_model_config(out, setup.model);
   bar.line("model written to " + out.string() + "; next: clmnet evaluate --model " + out.string() + " --manifest CSV");
   if (session.json) print_json({{"model", out.string()}, {"config", nets::to_json(setup.model)}});

@@ -1,5 +1,7 @@
 #include "tools/training_config.h"
 
+#include <algorithm>
+
 #include "tools/base/error.h"
 #include "tools/config_file.h"
 
@@ -19,6 +21,7 @@ void take_augmentation(ConfigFile& file, nets::AugmentOptions& augment) {
   file.take("augment.colour_gain", augment.colour_gain, 0, 1);
   file.take("augment.blur_px", augment.blur_px, 0, 20);
   file.take("augment.noise", augment.noise, 0, 1);
+  file.take("augment.glass", augment.glass, 0, 1);
   if (augment.scale_min > augment.scale_max) throw InputError("augment.scale_min is above augment.scale_max");
 }
 
@@ -32,11 +35,13 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   training.batch = static_cast<std::size_t>(batch);
   file.take("training.workers", training.workers, 1, 256);
   file.take("training.validation_fraction", training.validation_fraction, 0.01, 0.9);
+  file.take("training.test_fraction", training.test_fraction, 0, 0.9);
   file.take("training.weight_decay", training.weight_decay, 0, 10);
   file.take("training.warmup", training.warmup, 0, 1);
   file.take("training.ema_decay", training.ema_decay, 0, 0.99999);
   file.take("training.gradient_clip", training.gradient_clip, 1e-6, 1e6);
   file.take("training.class_loss_weight", training.class_loss_weight, 0, 1000);
+  file.take("training.bag_loss_weight", training.bag_loss_weight, 0, 1000);
   file.take("training.label_smoothing", training.label_smoothing, 0, 0.5);
   file.take("fusion.views", setup.fusion_views, 0, 100);
   file.take("fusion.map_px", setup.fusion_map_px, 1, 64);
@@ -84,6 +89,10 @@ TrainingSetup read_training_setup(const std::filesystem::path& path) {
     member.weights = network + ".safetensors";
     setup.model.members.push_back(member);
   }
+  // A configuration may hold the sections of networks that this run leaves out.
+  for (const auto& network : nets::member_names()) {
+    if (std::find(networks.begin(), networks.end(), network) == networks.end()) take_member(file, network, 2);
+  }
   file.finish();
   return setup;
 }
@@ -98,13 +107,14 @@ nlohmann::json to_json(const TrainingSetup& setup) {
         {"spacing_um_per_px", setup.model.spacing_um_per_px}}},
       {"training",
        {{"seed", t.seed}, {"batch", t.batch}, {"workers", t.workers}, {"validation_fraction", t.validation_fraction},
+        {"test_fraction", t.test_fraction},
         {"weight_decay", t.weight_decay}, {"warmup", t.warmup}, {"ema_decay", t.ema_decay},
         {"gradient_clip", t.gradient_clip}, {"class_loss_weight", t.class_loss_weight},
-        {"label_smoothing", t.label_smoothing}}},
+        {"bag_loss_weight", t.bag_loss_weight}, {"label_smoothing", t.label_smoothing}}},
       {"augment",
        {{"crop_px", t.augment.output_px}, {"flip_rotate", t.augment.flip_rotate}, {"scale_min", t.augment.scale_min},
         {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},
-        {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}}},
+        {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}, {"glass", t.augment.glass}}},
       {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.fusion_map_px}}}};
   for (const auto& plan : t.members) {
     out[plan.member.network] = {{"width", plan.member.width},

@@ -15,7 +15,7 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr std::uint64_t kMaxPickleBytes = 16ull << 20;
-constexpr std::size_t kMaxDimensions = 16;
+constexpr std::size_t kMaxPickledDimensions = 16;
 constexpr const char* kRebuildTensor = "torch._utils._rebuild_tensor_v2";
 constexpr const char* kRebuildParameter = "torch._utils._rebuild_parameter";
 constexpr const char* kOrderedDict = "collections.OrderedDict";
@@ -125,7 +125,7 @@ class TensorSource {
   }
 
   std::vector<std::int64_t> extents(const PickleValue& value, const char* what) const {
-    if (!value.is(Kind::kTuple) || value.items.size() > kMaxDimensions) refuse(std::string("a tensor without ") + what);
+    if (!value.is(Kind::kTuple) || value.items.size() > kMaxPickledDimensions) refuse(std::string("a tensor without ") + what);
     std::vector<std::int64_t> extents;
     for (const PickleValue* item : value.items) {
       if (!item->is(Kind::kInt) || item->integer < 0) refuse(std::string("a tensor with a broken ") + what);

@@ -180,6 +180,35 @@ void blur(std::vector<float>& rgb, int side, double sigma) {
   pass(other, rgb, false);
 }
 
+/// Makes one side of a wavy line through the view bright and nearly without structure, as glass beside tissue is.
+void add_glass(std::vector<float>& rgb, std::uint8_t* mask, int side, Random& random) {
+  const double angle = random.uniform(0, 2 * std::numbers::pi), c = std::cos(angle), s = std::sin(angle);
+  const double offset = random.uniform(-0.1, 0.45) * side;  // of the line from the centre; glass lies beyond it
+  const double wave = random.uniform(0, 0.08) * side, period = random.uniform(0.1, 0.5) * side, phase = random.uniform(0, 6.3);
+  std::array<float, 3> colour;
+  const double grey = random.uniform(215, 250);
+  for (float& channel : colour) channel = static_cast<float>(std::min(255.0, grey + random.uniform(-6, 6)));
+  for (int v = 0; v < side; ++v) {
+    for (int u = 0; u < side; ++u) {
+      const double x = u - side / 2.0, y = v - side / 2.0, along = -s * x + c * y;
+      const double beyond = c * x + s * y - offset + wave * std::sin(along * 2 * std::numbers::pi / period + phase);
+      if (beyond <= 0) continue;
+      const auto share = static_cast<float>(std::min(1.0, beyond / 2));  // an edge of two pixels
+      const std::size_t p = static_cast<std::size_t>(v) * side + u;
+      for (int k = 0; k < 3; ++k) rgb[p * 3 + k] += share * (colour[k] + static_cast<float>(random.uniform(-2, 2)) - rgb[p * 3 + k]);
+      if (mask != nullptr && beyond > 1) mask[p] = 0;
+    }
+  }
+}
+
+/// The class of a view, see augment().
+int label_of_view(int label, const torch::Tensor& mask) {
+  if (label <= 0 || !mask.defined()) return label;
+  const double share = mask.to(torch::kFloat32).mean().item<double>();
+  if (share == 0) return 0;
+  return share < 0.05 ? -1 : label;
+}
+
 }  // namespace
 
 LabelledImage augment(const LabelledImage& image, const AugmentOptions& options, std::uint64_t seed) {
@@ -191,6 +220,12 @@ LabelledImage augment(const LabelledImage& image, const AugmentOptions& options,
   if (options.stain_sigma > 0 || options.stain_shift > 0 || options.colour_gain > 0) {
     change_stain(rgb, draw_stain(options, random));
   }
+  LabelledImage out;
+  if (image.mask.defined()) out.mask = warp_mask(image.mask, geometry, side);
+  if (options.glass > 0 && random.chance(options.glass)) {
+    add_glass(rgb, out.mask.defined() ? out.mask.data_ptr<std::uint8_t>() : nullptr, side, random);
+  }
+  out.label = label_of_view(image.label, out.mask);
   if (options.blur_px > 0 && random.chance(0.5)) {
     const double sigma = random.uniform(0, options.blur_px);
     if (sigma > 0.3) blur(rgb, side, sigma);
@@ -199,12 +234,9 @@ LabelledImage augment(const LabelledImage& image, const AugmentOptions& options,
     const auto amplitude = static_cast<float>(random.uniform(0, options.noise) * 255 * std::sqrt(3.0));
     for (float& value : rgb) value += amplitude * static_cast<float>(2 * random.uniform() - 1);
   }
-  LabelledImage out;
-  out.label = image.label;
   out.rgb = torch::empty({side, side, 3}, torch::kUInt8);
   auto* bytes = out.rgb.data_ptr<std::uint8_t>();
   for (std::size_t i = 0; i < rgb.size(); ++i) bytes[i] = static_cast<std::uint8_t>(std::clamp(rgb[i] + 0.5F, 0.0F, 255.0F));
-  if (image.mask.defined()) out.mask = warp_mask(image.mask, geometry, side);
   return out;
 }
 

@@ -17,10 +17,13 @@ struct AugmentOptions {
   double colour_gain = 0.1;     ///< each RGB channel times exp(N(0,gain)): white balance and lamp
   double blur_px = 1.0;         ///< Gaussian blur of sd up to this, for half the images: focus
   double noise = 0.02;          ///< sd of pixel noise up to this, for half the images; 1 is white
+  double glass = 0;             ///< share of the views of which a part is bare glass, without tumour: edges of tissue
 };
 
 /// Draws one augmented view: geometry, then stain in optical-density space (Tellez et al. 2019, arXiv:1902.06543), blur, noise.
-/// Outside the image it is mirrored. The mask goes through the same geometry, nearest neighbour.
+/// Outside the image it is mirrored. The mask goes through the same geometry, nearest neighbour. The class follows the view:
+/// where the mask says that a tumour image's tumour lies outside it the view is of class 0, and where less than a twentieth of
+/// it is tumour its class is not used (-1).
 /// Result: rgb uint8 [output_px,output_px,3] and mask of the same side. Equal seeds give equal views.
 LabelledImage augment(const LabelledImage& image, const AugmentOptions& options, std::uint64_t seed);
 

@@ -81,7 +81,7 @@ ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& 
   const torch::NoGradGuard no_grad;
   for (const auto& member : members) member->eval();
   std::vector<std::vector<torch::Tensor>> class_logits(members.size()), map_logits(members.size());
-  std::vector<torch::Tensor> labels, masks;
+  std::vector<torch::Tensor> labels, masks, guides;
   AugmentOptions view_options = augment_options;
   view_options.output_px = static_cast<int>(config.patch_size_px);
   for (int view = 0; view <= views; ++view) {
@@ -99,6 +99,10 @@ ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& 
         class_logits[k].push_back(said.class_logits.cpu());
         map_logits[k].push_back(map_at(said.map_logits, height, width).cpu());
       }
+      if (view == 0) {
+        const torch::Tensor colours = torch::avg_pool2d(batch.rgb.permute({0, 3, 1, 2}).to(torch::kFloat32), map_px);
+        guides.push_back(colours.add(0.5).to(torch::kUInt8).permute({0, 2, 3, 1}).contiguous());
+      }
       labels.push_back(batch.label);
       const torch::Tensor tumour = torch::avg_pool2d(batch.mask.gt(0).to(torch::kFloat32).unsqueeze(1), map_px).squeeze(1);
       const torch::Tensor unknown = torch::max_pool2d(batch.mask.lt(0).to(torch::kFloat32).unsqueeze(1), map_px).squeeze(1);
@@ -112,6 +116,7 @@ ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& 
   }
   out.label = torch::cat(labels);
   out.mask = torch::cat(masks);
+  out.guide = torch::cat(guides);
   return out;
 }
 
@@ -155,6 +160,19 @@ void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config) {
   }
   config.class_threshold = threshold_where_known(fused_class, outputs.label);
   config.map_threshold = threshold_where_known(fused_map(), outputs.mask);
+}
+
+torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config) {
+  std::vector<double> class_weights, class_temperatures, map_weights, map_temperatures;
+  for (const MemberConfig& member : config.members) {
+    class_weights.push_back(member.class_weight);
+    class_temperatures.push_back(member.class_temperature);
+    map_weights.push_back(member.map_weight);
+    map_temperatures.push_back(member.map_temperature);
+  }
+  const torch::Tensor fused_class = fuse_logits(outputs.class_logits, class_weights, class_temperatures);
+  return tumour_probability(fuse_logits(outputs.map_logits, map_weights, map_temperatures) +
+                            config.map_from_class_weight * fused_class.unsqueeze(-1).unsqueeze(-1));
 }
 
 double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth) {

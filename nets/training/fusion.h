@@ -14,6 +14,7 @@ struct ValidationOutputs {
   std::vector<torch::Tensor> map_logits;    ///< K of [M,C,h,w]
   torch::Tensor label;                      ///< int64 [M]; -1 where unknown
   torch::Tensor mask;                       ///< int64 [M,h,w]; 1 where most of the pixel is tumour, -1 where unknown
+  torch::Tensor guide;                      ///< uint8 [V,h,w,3]: the first V images, which are not augmented, at the maps' size
 };
 
 /// Runs the networks over the validation rows, each as it is and in `views` augmented ones, so that calibration also
@@ -28,6 +29,9 @@ ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& 
 /// (Guo et al. 2017, arXiv:1706.04599), then weights >= 0 that minimise the negative log-likelihood of the fused
 /// probabilities. A pull towards equal weights (ridge) decides where the data does not.
 void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
+
+/// Probability of tumour of each pixel as `config` fuses the networks.  float [M,h,w].
+torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config);
 
 /// The threshold in [0,1] of highest balanced accuracy; of equally good ones the nearest to 0.5.
 /// probability [n], truth [n] of 0 and 1

@@ -28,6 +28,16 @@ torch::Tensor mask_loss(const torch::Tensor& logits, const torch::Tensor& mask) 
   return entropy + 1 - dice;
 }
 
+/// Cross entropy of the images named by `bags` [N] bool, see multi_task_loss().
+torch::Tensor bag_loss(const torch::Tensor& logits, const torch::Tensor& label, const torch::Tensor& bags) {
+  const torch::Tensor chosen = logits.index({bags});
+  const std::int64_t classes = chosen.size(1);
+  const torch::Tensor log_odds = (torch::logsumexp(chosen.narrow(1, 1, classes - 1), 1) - chosen.select(1, 0)).flatten(1);
+  const std::int64_t quarter = std::max<std::int64_t>(1, log_odds.size(1) / 4);
+  const torch::Tensor most = std::get<0>(log_odds.topk(quarter, 1)).mean(1);
+  return F::binary_cross_entropy_with_logits(most, label.index({bags}).gt(0).to(most.scalar_type()));
+}
+
 }  // namespace
 
 Loss multi_task_loss(const MemberOutput& output, const Batch& batch, const LossOptions& options) {
@@ -45,6 +55,14 @@ Loss multi_task_loss(const MemberOutput& output, const Batch& batch, const LossO
     const torch::Tensor part = mask_loss(logits, batch.mask);
     loss.mask_loss = part.item<double>();
     loss.total = loss.total + options.mask_weight * part;
+  }
+  if (options.mask_weight > 0 && options.bag_weight > 0) {
+    const torch::Tensor bags = batch.label.ge(0).logical_and(batch.mask.flatten(1).lt(0).all(1));
+    if (bags.any().item<bool>()) {
+      const torch::Tensor part = options.bag_weight * bag_loss(output.map_logits, batch.label, bags);
+      loss.mask_loss += part.item<double>();
+      loss.total = loss.total + options.mask_weight * part;
+    }
   }
   return loss;
 }

@@ -75,9 +75,10 @@ torch::Tensor tumour_mask(const ManifestRow& row, const torch::Tensor& lesion) {
   return lesion.gt(0).to(torch::kUInt8);
 }
 
-Split split_by_patient(const std::vector<ManifestRow>& rows, double fraction, std::uint64_t seed) {
-  if (!(fraction > 0 && fraction < 1)) {
-    throw InputError("validation fraction " + std::to_string(fraction) + ", expected between 0 and 1");
+Split split_by_patient(const std::vector<ManifestRow>& rows, double validation_fraction, double test_fraction, std::uint64_t seed) {
+  if (!(validation_fraction > 0 && test_fraction >= 0 && validation_fraction + test_fraction < 1)) {
+    throw InputError("validation and test fraction " + std::to_string(validation_fraction) + " and " +
+                     std::to_string(test_fraction) + ", expected above 0 and from 0, together below 1");
   }
   std::map<std::string, int> class_of_patient;
   for (const auto& row : rows) {
@@ -88,17 +89,23 @@ Split split_by_patient(const std::vector<ManifestRow>& rows, double fraction, st
   std::map<int, std::vector<std::string>> patients_of_class;
   for (const auto& [patient, label] : class_of_patient) patients_of_class[label].push_back(patient);
 
-  std::set<std::string> held_out;
+  std::set<std::string> validated, tested;
   for (auto& [label, patients] : patients_of_class) {
     Random random(mix_seed(seed, static_cast<std::uint64_t>(label + 1)));
     random.shuffle(patients);
-    const auto count = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(patients.size())));
-    held_out.insert(patients.begin(), patients.begin() + static_cast<std::ptrdiff_t>(count));
+    const auto count_of = [&](double share) { return std::llround(share * static_cast<double>(patients.size())); };
+    const auto first = patients.begin() + count_of(test_fraction);
+    tested.insert(patients.begin(), first);
+    validated.insert(first, patients.begin() + count_of(validation_fraction + test_fraction));
   }
   Split split;
   std::map<int, std::pair<int, int>> counts;  // class -> rows trained on, rows validated on
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const bool validate = !rows[i].patient.empty() && held_out.contains(rows[i].patient);
+    if (!rows[i].patient.empty() && tested.contains(rows[i].patient)) {
+      split.test.push_back(i);
+      continue;
+    }
+    const bool validate = !rows[i].patient.empty() && validated.contains(rows[i].patient);
     (validate ? split.validation : split.train).push_back(i);
     auto& count = counts[rows[i].label];
     ++(validate ? count.second : count.first);

@@ -42,11 +42,12 @@ torch::Tensor tumour_mask(const ManifestRow& row, const torch::Tensor& lesion);
 struct Split {
   std::vector<std::size_t> train;
   std::vector<std::size_t> validation;
+  std::vector<std::size_t> test;
 };
 
-/// Puts about `fraction` of each class's patients into the validation part: whole patients, those with several classes by
-/// their highest one. Rows without a patient are trained on: their neighbours could not be kept apart.
-/// Throws InputError when that leaves no row of some class in either part, or no row with a patient.
-Split split_by_patient(const std::vector<ManifestRow>& rows, double fraction, std::uint64_t seed);
+/// Puts about these shares of each class's patients into the validation and the test part: whole patients, those with several
+/// classes by their highest one. Rows without a patient are trained on: their neighbours could not be kept apart.
+/// Throws InputError when that leaves no row of some class to train or to validate on, or no row with a patient.
+Split split_by_patient(const std::vector<ManifestRow>& rows, double validation_fraction, double test_fraction, std::uint64_t seed);
 
 }  // namespace clmnet::nets

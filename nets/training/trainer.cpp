@@ -103,6 +103,7 @@ class MemberTrainer {
     LossOptions loss;
     loss.class_weight = options_.class_loss_weight;
     loss.mask_weight = plan_.mask_weight;
+    loss.bag_weight = options_.bag_loss_weight;
     loss.label_smoothing = options_.label_smoothing;
     return loss;
   }

@@ -23,7 +23,8 @@ struct MemberPlan {
 
 struct TrainingOptions {
   std::uint64_t seed = 1;
-  double validation_fraction = 0.2;  ///< of the patients
+  double validation_fraction = 0.2;  ///< of the patients: epochs, fusion and thresholds are chosen on them
+  double test_fraction = 0;          ///< of the patients: nothing is learned from them and nothing chosen on them
   std::size_t batch = 16;
   int workers = 1;                   ///< threads that load and augment
   double weight_decay = 0.02;
@@ -31,6 +32,7 @@ struct TrainingOptions {
   double ema_decay = 0.995;          ///< of the averaged weights that are kept, per step
   double gradient_clip = 5.0;        ///< norm
   double class_loss_weight = 1.0;
+  double bag_loss_weight = 0;        ///< see LossOptions::bag_weight
   double label_smoothing = 0.05;
   AugmentOptions augment;
   std::vector<MemberPlan> members;

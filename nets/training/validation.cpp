@@ -10,6 +10,7 @@ Validation validate(Member& member, const TrainingData& data, const ModelConfig&
                     torch::Device device, const std::function<bool()>& stop_requested) {
   const torch::NoGradGuard no_grad;
   options.label_smoothing = 0;
+  options.bag_weight = 0;  // the maps are judged where masks are
   member.eval();
   Validation result;
   double loss_sum = 0, right = 0, known = 0, overlap = 0, pixels = 0, images = 0;

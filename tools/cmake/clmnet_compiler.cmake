@@ -54,6 +54,12 @@ function(clmnet_add_library name)
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE clmnet_warnings ${arg_PRIVATE_LINK})
 endfunction()
 
+# clmnet_compile_in_groups(TARGET): with CLMNET_UNITY its files are compiled several at once, since LibTorch's and OpenCV's
+# headers cost more than the files themselves. Names of their unnamed namespaces must then differ.
+function(clmnet_compile_in_groups target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${CLMNET_UNITY} UNITY_BUILD_BATCH_SIZE 7)
+endfunction()
+
 # ctest starts tests of a higher cost first: a mistake should show in the first seconds, so the fast ones get it.
 function(clmnet_test_cost result)
   if("slow" IN_LIST ARGN OR "browser" IN_LIST ARGN)

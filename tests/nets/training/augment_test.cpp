@@ -82,6 +82,43 @@ TEST(Augment, GlassStaysBrightAndStainStaysStain) {
   }
 }
 
+TEST(Augment, GlassIsBrightAndHoldsNoTumour) {
+  LabelledImage image;
+  image.rgb = torch::full({64, 64, 3}, 90, torch::kUInt8);
+  image.mask = torch::ones({64, 64}, torch::kUInt8);
+  image.label = 1;
+  AugmentOptions options = nothing(64);
+  options.glass = 1;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const LabelledImage out = augment(image, options, seed);
+    const torch::Tensor bright = out.rgb.amin(2).ge(200), tissue = out.rgb.amax(2).le(90);
+    EXPECT_GT(bright.sum().item<int>(), 0) << "seed " << seed;
+    EXPECT_EQ(bright.logical_and(out.mask.gt(0)).sum().item<int>(), 0) << "seed " << seed;
+    EXPECT_EQ(tissue.logical_and(out.mask.eq(0)).sum().item<int>(), 0) << "seed " << seed;
+    EXPECT_EQ(out.label, 1);  // most of it is tumour still
+  }
+}
+
+TEST(Augment, TheClassFollowsTheView) {
+  LabelledImage image = random_image(64, 64);
+  const auto label_with = [&](int tumour_pixels_of_256) {  // in the centre crop of 16 x 16
+    image.mask = torch::zeros({64, 64}, torch::kUInt8);
+    image.mask.narrow(0, 0, 8).fill_(1);  // outside the crop
+    for (int i = 0; i < tumour_pixels_of_256; ++i) image.mask[24 + i / 16][24 + i % 16] = 1;
+    return augment(image, nothing(16), 1).label;
+  };
+  EXPECT_EQ(label_with(0), 0);
+  EXPECT_EQ(label_with(12), -1);
+  EXPECT_EQ(label_with(13), 1);  // a twentieth
+  image.label = 0;
+  EXPECT_EQ(label_with(0), 0);
+  image.label = -1;
+  EXPECT_EQ(label_with(0), -1);
+  image.label = 1;
+  image.mask = {};
+  EXPECT_EQ(augment(image, nothing(16), 1).label, 1);  // nothing is known
+}
+
 TEST(FitToPatch, TakesTheCentreSquareByArea) {
   const LabelledImage image = random_image(40, 32);
   const LabelledImage out = fit_to_patch(image, 16);

@@ -56,6 +56,20 @@ TEST(MultiTaskLoss, UnknownLabelsAndMasksDoNotCount) {
   EXPECT_GT(output.map_logits.grad()[0].abs().sum().item<double>(), 0);
 }
 
+TEST(MultiTaskLoss, AMapWithoutMaskLearnsFromItsClassByHand) {
+  MemberOutput output = zeros(2, 2);
+  torch::Tensor map = torch::zeros({2, 2, 2, 2});
+  map[0][1][0][0] = std::log(3.0);  // the quarter with most tumour: odds 3
+  output.map_logits = map;
+  const Batch batch = batch_of({1, 0}, torch::full({2, 2, 2}, -1, torch::kInt64));
+  LossOptions options = plain();
+  EXPECT_EQ(multi_task_loss(output, batch, options).mask_loss, 0);
+  options.bag_weight = 1;
+  EXPECT_NEAR(multi_task_loss(output, batch, options).mask_loss, (-std::log(0.75) - std::log(0.5)) / 2, 1e-6);
+  const Batch unknown_class = batch_of({-1, -1}, torch::full({2, 2, 2}, -1, torch::kInt64));
+  EXPECT_EQ(multi_task_loss(output, unknown_class, options).mask_loss, 0);
+}
+
 TEST(MultiTaskLoss, IsZeroWhenNothingIsKnown) {
   const Loss loss = multi_task_loss(zeros(1, 2), batch_of({-1}, torch::full({1, 2, 2}, -1, torch::kInt64)), plain());
   EXPECT_EQ(loss.total.item<double>(), 0);

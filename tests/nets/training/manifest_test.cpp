@@ -94,7 +94,7 @@ std::vector<ManifestRow> cohort(int patients, int images_each) {
 
 TEST(SplitByPatient, NoPatientIsOnBothSidesAndEveryImageIsOnOne) {
   const auto rows = cohort(40, 3);
-  const Split split = split_by_patient(rows, 0.25, 7);
+  const Split split = split_by_patient(rows, 0.25, 0, 7);
   EXPECT_EQ(split.train.size() + split.validation.size(), rows.size());
   EXPECT_EQ(split.validation.size(), 30U);  // 5 of 20 patients of each class, 3 images each
   std::set<std::string> trained;
@@ -104,8 +104,20 @@ TEST(SplitByPatient, NoPatientIsOnBothSidesAndEveryImageIsOnOne) {
 
 TEST(SplitByPatient, IsTheSameForASeedAndAnotherForAnother) {
   const auto rows = cohort(40, 2);
-  EXPECT_EQ(split_by_patient(rows, 0.2, 1).validation, split_by_patient(rows, 0.2, 1).validation);
-  EXPECT_NE(split_by_patient(rows, 0.2, 1).validation, split_by_patient(rows, 0.2, 2).validation);
+  EXPECT_EQ(split_by_patient(rows, 0.2, 0, 1).validation, split_by_patient(rows, 0.2, 0, 1).validation);
+  EXPECT_NE(split_by_patient(rows, 0.2, 0, 1).validation, split_by_patient(rows, 0.2, 0, 2).validation);
+}
+
+TEST(SplitByPatient, TestPatientsAreOnNeitherOtherSide) {
+  const auto rows = cohort(40, 3);
+  const Split split = split_by_patient(rows, 0.25, 0.1, 7);
+  EXPECT_EQ(split.test.size(), 12U);        // 2 of 20 patients of each class
+  EXPECT_EQ(split.validation.size(), 30U);  // 5 of 20
+  EXPECT_EQ(split.train.size() + split.validation.size() + split.test.size(), rows.size());
+  std::set<std::string> others;
+  for (const auto row : split.train) others.insert(rows[row].patient);
+  for (const auto row : split.validation) others.insert(rows[row].patient);
+  for (const auto row : split.test) EXPECT_FALSE(others.contains(rows[row].patient));
 }
 
 TEST(SplitByPatient, ImagesWithoutAPatientAreOnlyTrainedOn) {
@@ -114,16 +126,17 @@ TEST(SplitByPatient, ImagesWithoutAPatientAreOnlyTrainedOn) {
     rows.emplace_back();
     rows.back().label = i % 2;
   }
-  for (const auto row : split_by_patient(rows, 0.2, 1).validation) EXPECT_FALSE(rows[row].patient.empty());
+  for (const auto row : split_by_patient(rows, 0.2, 0, 1).validation) EXPECT_FALSE(rows[row].patient.empty());
 }
 
 TEST(SplitByPatient, RefusesWhatCannotBeValidated) {
-  EXPECT_THROW(split_by_patient(cohort(2, 5), 0.2, 1), InputError);   // rounds to no validation patient
-  EXPECT_THROW(split_by_patient(cohort(40, 1), 0, 1), InputError);
-  EXPECT_THROW(split_by_patient(cohort(40, 1), 1, 1), InputError);
+  EXPECT_THROW(split_by_patient(cohort(2, 5), 0.2, 0, 1), InputError);   // rounds to no validation patient
+  EXPECT_THROW(split_by_patient(cohort(40, 1), 0, 0, 1), InputError);
+  EXPECT_THROW(split_by_patient(cohort(40, 1), 1, 0, 1), InputError);
+  EXPECT_THROW(split_by_patient(cohort(40, 1), 0.6, 0.4, 1), InputError);  // nobody left to train on
   std::vector<ManifestRow> nobody(10);
   for (auto& row : nobody) row.label = 1;
-  EXPECT_THROW(split_by_patient(nobody, 0.2, 1), InputError);
+  EXPECT_THROW(split_by_patient(nobody, 0.2, 0, 1), InputError);
 }
 
 }  // namespace
