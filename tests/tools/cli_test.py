@@ -3,6 +3,7 @@
 Usage: cli_test.py CLMNET
 """
 
+import functools
 import json
 import os
 import resource
@@ -18,10 +19,16 @@ def run(*arguments, stdout=subprocess.PIPE, **more):
     return subprocess.run([CLMNET, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False, **more)
 
 
+@functools.lru_cache(maxsize=None)
+def help_of(*path):
+    """The run of a command with --help; once for all tests, because a program with LibTorch takes a while to load."""
+    return run(*path, "--help")
+
+
 def subcommands(*path):
     """The names under 'Subcommands:' of a help text."""
     names, inside = [], False
-    for line in run(*path, "--help").stdout.splitlines():
+    for line in help_of(*path).stdout.splitlines():
         if line.startswith("Subcommands"):
             inside = True
         elif inside and line.startswith("  ") and not line.startswith("   "):
@@ -47,7 +54,7 @@ class Help(unittest.TestCase):
         commands = list(all_commands())
         self.assertGreaterEqual(len(commands), 2)
         for command in commands:
-            result = run(*command, "--help")
+            result = help_of(*command)
             self.assertEqual(result.returncode, 0, command)
             self.assertEqual(result.stderr, "", command)
             self.assertIn("Example:", result.stdout, command)
@@ -56,7 +63,7 @@ class Help(unittest.TestCase):
 
     def test_every_option_has_words(self):
         for command in all_commands():
-            lines = run(*command, "--help").stdout.splitlines()
+            lines = help_of(*command).stdout.splitlines()
             for line, following in zip(lines, lines[1:] + [""]):
                 if line.startswith("  -") and len(line.split("  ")) < 3 and not following.startswith("      "):
                     self.fail(f"{' '.join(command)}: no description: {line.strip()}")
