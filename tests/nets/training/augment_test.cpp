@@ -115,7 +115,7 @@ TEST(Augment, TheClassFollowsTheView) {
   image.label = -1;
   EXPECT_EQ(label_with(0), -1);
   image.label = 1;
-  image.mask = {};
+  image.mask = torch::Tensor();
   EXPECT_EQ(augment(image, nothing(16), 1).label, 1);  // nothing is known
 }
 
