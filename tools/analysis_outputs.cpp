@@ -44,6 +44,7 @@ json slide_json(const wsi::Slide& slide) {
   const auto& info = slide.info();
   json out = {{"slide", slide.name()},
               {"file", slide.path().filename().string()},
+              {"path", fs::absolute(slide.path()).string()},
               {"file_bytes", fs::file_size(slide.path())},
               {"vendor", info.vendor},
               {"reader", info.reader},
@@ -82,11 +83,17 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
   tumour_options.min_area_mm2 = options.min_tumour_mm2;
   const wsi::TumourRegions tumour = wsi::find_tumour(analysis.refined, tumour_options);
 
-  const auto heatmap = [&](const char* file, const wsi::ProbabilityMap& map, const char* what) {
+  std::vector<std::string> files = {"heatmap.tiff", "heatmap_raw.tiff", "overlay.png", "tumour.geojson", "tiles.csv", "features.h5"};
+  const auto heatmap = [&](const std::string& file, const wsi::ProbabilityMap& map, int channel, const std::string& what) {
     wsi::HeatmapOptions how;
-    how.description = std::string("clmnet tumour probability ") + what + " the CRF, model " + model.name;
+    how.channel = channel;
+    how.description = "clmnet tumour probability " + what + ", model " + model.name;
     wsi::write_heatmap(folder / file, map, how);
   };
+  for (std::size_t k = 0; options.network_maps && k < model.members.size(); ++k) {
+    files.push_back("heatmap_" + model.members[k].options.network + ".tiff");
+    heatmap(files.back(), analysis.raw, static_cast<int>(1 + k), "of " + model.members[k].options.network + " alone");
+  }
   // Each file is one core's work: coding its pixels.
   tbb::parallel_invoke(
       [&] {
@@ -94,7 +101,8 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
         overlay.title = slide.name();
         wsi::write_overlay(folder / "overlay.png", analysis.overview, analysis.refined, analysis.tissue, tumour.mask, overlay);
       },
-      [&] { heatmap("heatmap.tiff", analysis.refined, "after"); }, [&] { heatmap("heatmap_raw.tiff", analysis.raw, "before"); },
+      [&] { heatmap("heatmap.tiff", analysis.refined, 0, "after the CRF"); },
+      [&] { heatmap("heatmap_raw.tiff", analysis.raw, 0, "before the CRF"); },
       [&] {
         wsi::write_geojson(folder / "tumour.geojson", tumour.annotations);
         write_tile_table(folder / "tiles.csv", slide, analysis, model);
@@ -122,8 +130,7 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
   if (slide.um_per_px().x > model.spacing_um_per_px * 1.1) {
     summary["warnings"].push_back("the scan is coarser than the model's resolution; it was enlarged");
   }
-  return {std::move(summary),
-          {"heatmap.tiff", "heatmap_raw.tiff", "overlay.png", "tumour.geojson", "tiles.csv", "features.h5"}};
+  return {std::move(summary), std::move(files)};
 }
 
 }  // namespace clmnet::tools

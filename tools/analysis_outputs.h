@@ -14,6 +14,7 @@ namespace clmnet::tools {
 struct OutputOptions {
   double map_threshold = 0.5;     ///< tumour is probability >= this
   double min_tumour_mm2 = 0.01;   ///< smaller regions are dropped
+  bool network_maps = false;      ///< also heatmap_<network>.tiff of each network, before the CRF
 };
 
 /// What was written and what it says.

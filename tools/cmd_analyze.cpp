@@ -47,6 +47,7 @@ AnalyzeSetup read_setup(const AnalyzeArgs& args) {
   file.take("tiles.stride_px", setup.analysis.stride_px, 0, 4096);
   file.take("tiles.min_tissue", setup.analysis.min_tissue, 0, 1);
   file.take("map.px", setup.analysis.map_px, 1, 64);
+  file.take("map.each_network", setup.outputs.network_maps);
   file.take("tissue.um_per_px", setup.analysis.tissue.um_per_px, 0.5, 100);
   file.take("tissue.min_piece_mm2", setup.analysis.tissue.min_piece_mm2, 0, 1000);
   file.take("tissue.min_hole_mm2", setup.analysis.tissue.min_hole_mm2, 0, 1000);
@@ -71,7 +72,7 @@ json configuration(const AnalyzeArgs& args, const AnalyzeSetup& setup, const net
           {"um_per_px", args.how.um_per_px ? json(*args.how.um_per_px) : json()},
           {"reader", args.how.reader},
           {"tiles", {{"stride_px", a.stride_px}, {"min_tissue", a.min_tissue}}},
-          {"map", {{"px", a.map_px}}},
+          {"map", {{"px", a.map_px}, {"each_network", setup.outputs.network_maps}}},
           {"tissue",
            {{"um_per_px", a.tissue.um_per_px}, {"min_piece_mm2", a.tissue.min_piece_mm2}, {"min_hole_mm2", a.tissue.min_hole_mm2}}},
           {"crf", {{"refine", a.refine}}},

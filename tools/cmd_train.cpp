@@ -1,19 +1,11 @@
 #include <filesystem>
-#include <fstream>
-#include <iomanip>
-#include <iostream>
-#include <map>
 #include <set>
 
-#include "nets/checkpoint/safetensors.h"
-#include "nets/checkpoint/state_dict.h"
 #include "nets/device.h"
-#include "nets/ensemble.h"
-#include "nets/training/crf_choice.h"
-#include "nets/training/fusion.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 #include "tools/commands.h"
+#include "tools/ensemble_training.h"
 #include "tools/image_loader.h"
 #include "tools/progress.h"
 #include "tools/training_config.h"
@@ -33,38 +25,6 @@ struct TrainArgs {
   int threads = 0;
   bool resume = false;
   bool finish = false;
-};
-
-/// The epochs of all networks so far; train.csv is written anew after each, whole.
-class TrainLog {
- public:
-  explicit TrainLog(fs::path file) : file_(std::move(file)) {}
-  void add(const std::string& network, const nets::EpochResult& epoch) {
-    rows_[network].push_back(epoch);
-    write();
-  }
-  void replace(const std::string& network, const std::vector<nets::EpochResult>& epochs) {
-    rows_[network] = epochs;
-    write();
-  }
-  const std::map<std::string, std::vector<nets::EpochResult>>& rows() const { return rows_; }
-
- private:
-  void write() const {
-    std::ostringstream text;
-    text << "network,epoch,learning_rate,train_loss,class_loss,mask_loss,validation_loss,accuracy,dice,seconds,best\n";
-    for (const auto& [network, epochs] : rows_) {
-      for (const auto& e : epochs) {
-        text << network << ',' << e.epoch << ',' << e.learning_rate << ',' << e.train_loss << ',' << e.class_loss << ','
-             << e.mask_loss << ',' << e.validation_loss << ',' << e.accuracy << ',' << e.dice << ',' << e.seconds << ','
-             << e.best << '\n';
-      }
-    }
-    write_atomically(file_, text.str());
-  }
-
-  fs::path file_;
-  std::map<std::string, std::vector<nets::EpochResult>> rows_;
 };
 
 void prepare_folder(const fs::path& out, const TrainArgs& args) {
@@ -116,38 +76,6 @@ json describe(const TrainArgs& args, const TrainingSetup& setup, const nets::Tra
           {"test_patients", patients_of(data.split.test)}};
 }
 
-nets::TrainingHooks make_hooks(TrainLog& log, ProgressBar& bar) {
-  nets::TrainingHooks hooks;
-  hooks.progress = [&bar](const nets::TrainingProgress& p) {
-    std::ostringstream label;
-    label << p.network << " epoch " << p.epoch << '/' << p.epochs << " loss " << std::fixed << std::setprecision(3) << p.loss;
-    bar.update(label.str(), p.step, p.steps, "batches");
-  };
-  hooks.epoch_done = [&log, &bar](const std::string& network, const nets::EpochResult& e) {
-    log.add(network, e);
-    std::ostringstream line;
-    line << std::fixed << std::setprecision(4) << network << " epoch " << e.epoch << ": train " << e.train_loss
-         << ", validation " << e.validation_loss << ", accuracy " << e.accuracy << ", Dice " << e.dice << ", "
-         << std::setprecision(0) << e.seconds << " s" << (e.best ? ", best" : "");
-    bar.line(line.str());
-  };
-  hooks.note = [&bar](const std::string& text) { bar.line(text); };
-  hooks.stop_requested = interrupted;
-  return hooks;
-}
-
-std::vector<std::shared_ptr<nets::Member>> load_trained(const fs::path& out, nets::ModelConfig& config, torch::Device device) {
-  std::vector<std::shared_ptr<nets::Member>> members;
-  for (auto& member : config.members) {
-    const fs::path file = out / member.weights;
-    member.sha256 = sha256_of_file(file);
-    members.push_back(nets::make_member(member.options));
-    nets::load_state_dict(*members.back(), nets::load_safetensors(file).tensors, nets::LoadMode::kStrict, file.string());
-    members.back()->to(device);
-  }
-  return members;
-}
-
 int run_train(const TrainArgs& args, const Session& session) {
   TrainingSetup setup = read_training_setup(args.config);
   apply_init(args.init, setup.training);
@@ -166,29 +94,9 @@ int run_train(const TrainArgs& args, const Session& session) {
   write_atomically(out / "training" / "training.json", describe(args, setup, data).dump(2) + "\n");
 
   ProgressBar bar;
-  TrainLog log(out / "training" / "train.csv");
-  const nets::TrainingHooks hooks = make_hooks(log, bar);
   bar.line("training on " + std::to_string(data.split.train.size()) + " images, validating on " +
            std::to_string(data.split.validation.size()));
-  for (const auto& plan : setup.training.members) {
-    if (args.finish) break;
-    log.replace(plan.member.network,
-                nets::train_member(plan, setup.training, setup.model, data, out, args.resume, device, hooks));
-  }
-  const auto members = load_trained(out, setup.model, device);
-  bar.line("learning the fusion on " + std::to_string(data.split.validation.size()) + " images");
-  const nets::ValidationOutputs outputs =
-      nets::run_on_validation(members, data, setup.model, setup.training.augment, setup.fusion_views, setup.fusion_map_px,
-                              setup.training.seed, setup.training.workers, device, interrupted);
-  nets::fit_fusion(outputs, setup.model);
-  if (outputs.mask.ge(0).any().item<bool>()) {
-    const nets::CrfChoice choice = nets::choose_crf(outputs, setup.model);
-    std::ostringstream line;
-    line << std::fixed << std::setprecision(4) << "Dice of the maps on the validation images " << choice.dice_before
-         << ", after the CRF " << choice.dice_after;
-    bar.line(line.str());
-  }
-  nets::write_model_config(out, setup.model);
+  train_ensemble(setup, data, out, {args.resume, args.finish, ""}, device, bar);
   bar.line("model written to " + out.string() + "; next: clmnet evaluate --model " + out.string() + " --manifest CSV");
   if (session.json) print_json({{"model", out.string()}, {"config", nets::to_json(setup.model)}});
   return 0;

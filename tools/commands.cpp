@@ -16,6 +16,7 @@ void add_all_commands(CLI::App& app, Session& session) {
   add_analyze(app, session);
   add_evaluate(app, session);
   add_train(app, session);
+  add_cv(app, session);
 #endif
 }
 

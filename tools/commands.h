@@ -20,6 +20,7 @@ void add_tissue(CLI::App& app, Session& session);
 // networks
 void add_analyze(CLI::App& app, Session& session);
 void add_train(CLI::App& app, Session& session);
+void add_cv(CLI::App& app, Session& session);
 void add_evaluate(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 

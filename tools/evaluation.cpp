@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "nets/blocks.h"
+#include "nets/crf/dense_crf.h"
+#include "nets/inference/slide_analysis.h"
 #include "nets/training/augment.h"
 #include "nets/training/batches.h"
 #include "survival/groups.h"
@@ -19,23 +21,46 @@ constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr int kResamples = 2000;
 constexpr std::uint64_t kBootstrapSeed = 1;
 
-/// Dice and share of false tumour of one map [h,w] against a mask [H,W] (undefined: unknown).
-void score_map(const torch::Tensor& map, const torch::Tensor& mask, double threshold, Predictor& predictor) {
-  double dice = kUndefined, share = kUndefined;
-  if (mask.defined()) {
-    const std::int64_t side = std::min(mask.size(0), mask.size(1));
-    const torch::Tensor truth =
-        mask.narrow(0, (mask.size(0) - side) / 2, side).narrow(1, (mask.size(1) - side) / 2, side).gt(0);
-    const torch::Tensor said = nets::resize_bilinear(map.unsqueeze(0).unsqueeze(0), side, side)[0][0].ge(threshold);
-    const double true_pixels = truth.sum().item<double>(), said_pixels = said.sum().item<double>();
-    if (true_pixels > 0) {
-      dice = 2 * said.logical_and(truth).sum().item<double>() / (true_pixels + said_pixels);
-    } else {
-      share = said_pixels / static_cast<double>(side * side);
-    }
+/// How one map lies on a mask; NaN where undefined.
+struct MapScore {
+  double dice = kUndefined;
+  double false_share = kUndefined;
+};
+
+/// map [h,w], mask [H,W] (undefined: unknown).
+MapScore score_map(const torch::Tensor& map, const torch::Tensor& mask, double threshold) {
+  MapScore score;
+  if (!mask.defined()) return score;
+  const std::int64_t side = std::min(mask.size(0), mask.size(1));
+  const torch::Tensor truth =
+      mask.narrow(0, (mask.size(0) - side) / 2, side).narrow(1, (mask.size(1) - side) / 2, side).gt(0);
+  const torch::Tensor said = nets::resize_bilinear(map.unsqueeze(0).unsqueeze(0), side, side)[0][0].ge(threshold);
+  const double true_pixels = truth.sum().item<double>(), said_pixels = said.sum().item<double>();
+  if (true_pixels > 0) {
+    score.dice = 2 * said.logical_and(truth).sum().item<double>() / (true_pixels + said_pixels);
+  } else {
+    score.false_share = said_pixels / static_cast<double>(side * side);
   }
-  predictor.dice.push_back(dice);
-  predictor.false_share.push_back(share);
+  return score;
+}
+
+void add_map(const torch::Tensor& map, const torch::Tensor& mask, Predictor& predictor) {
+  const MapScore score = score_map(map, mask, predictor.map_threshold);
+  predictor.dice.push_back(score.dice);
+  predictor.false_share.push_back(score.false_share);
+}
+
+/// Dice after the CRF, which works at the resolution that slides' maps have.
+/// map [h,w], rgb uint8 [h,w,3]
+double dice_after_crf(const torch::Tensor& map, const torch::Tensor& rgb, const torch::Tensor& mask, const nets::ModelConfig& model) {
+  if (!mask.defined()) return kUndefined;
+  const std::int64_t px = nets::SlideAnalysisOptions{}.map_px;
+  const auto coarse = [&](const torch::Tensor& x) { return torch::avg_pool2d(x, px).contiguous(); };  // [1,C,h,w]
+  torch::Tensor p = coarse(map.unsqueeze(0).unsqueeze(0)).clamp(0, 1);
+  const torch::Tensor guide = coarse(rgb.permute({2, 0, 1}).unsqueeze(0).to(torch::kFloat32)).add(0.5).to(torch::kUInt8)[0].permute({1, 2, 0}).contiguous();
+  const auto height = static_cast<int>(p.size(2)), width = static_cast<int>(p.size(3));
+  std::vector<float> refined = nets::refine(guide.data_ptr<std::uint8_t>(), p.data_ptr<float>(), height, width, model.crf);
+  return score_map(torch::from_blob(refined.data(), {height, width}), mask, model.map_threshold).dice;
 }
 
 json number_or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
@@ -92,11 +117,12 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
       const auto n = static_cast<std::int64_t>(i);
       torch::Tensor& mask = masks[batch.rows[i]];
       predictors[0].probability.push_back(1 - said.probability[n][0].item<double>());
-      score_map(said.map[n], mask, predictors[0].map_threshold, predictors[0]);
+      add_map(said.map[n], mask, predictors[0]);
+      predictors[0].dice_crf.push_back(dice_after_crf(said.map[n], batch.rgb[n], mask, model));
       for (std::size_t k = 1; k < predictors.size(); ++k) {
         const auto member = static_cast<std::int64_t>(k - 1);
         predictors[k].probability.push_back(1 - said.member_probability[n][member][0].item<double>());
-        score_map(said.member_map[n][member], mask, predictors[k].map_threshold, predictors[k]);
+        add_map(said.member_map[n][member], mask, predictors[k]);
       }
       mask = torch::Tensor();
     }
@@ -130,6 +156,7 @@ json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& row
               {"auc_ci", nullptr},
               {"dice", mean(predictor.dice)},
               {"false_tumour_share", mean(predictor.false_share)}};
+  if (!predictor.dice_crf.empty()) out["dice_crf"] = mean(predictor.dice_crf);
   if (tp + fn == 0 || fp + tn == 0) return out;
   out["auc"] = number_or_null(survival::auc(scored));
   const survival::Interval interval =

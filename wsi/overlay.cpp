@@ -1,6 +1,7 @@
 #include "wsi/overlay.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <tbb/parallel_for.h>
 
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
@@ -47,19 +49,24 @@ void blend_heatmap(cv::Mat& picture, const ProbabilityMap& map, const OverlayOpt
   map.valid.convertTo(weight, CV_32F, 1.0 / 255);
   cv::resize(weight, scaled_weight, picture.size(), 0, 0, cv::INTER_LINEAR);
   cv::resize(probability.mul(weight), scaled, picture.size(), 0, 0, cv::INTER_LINEAR);
-  for (int y = 0; y < picture.rows; ++y) {
+  constexpr int kSteps = 255;
+  std::array<std::array<std::uint8_t, 3>, kSteps + 1> colours;
+  for (int i = 0; i <= kSteps; ++i) colours[static_cast<std::size_t>(i)] = viridis(static_cast<double>(i) / kSteps);
+  tbb::parallel_for(0, picture.rows, [&](int y) {
+    const auto* weights = scaled_weight.ptr<float>(y);
+    const auto* values = scaled.ptr<float>(y);
+    auto* row = picture.ptr<cv::Vec3b>(y);
     for (int x = 0; x < picture.cols; ++x) {
-      const float w = scaled_weight.at<float>(y, x);
-      if (w < 0.5F) continue;
-      const double value = std::clamp(static_cast<double>(scaled.at<float>(y, x) / w), 0.0, 1.0);
-      const double opacity = options.opacity * std::min(1.0, 2 * value);
-      const auto colour = viridis(value);
-      auto& pixel = picture.at<cv::Vec3b>(y, x);
+      if (weights[x] < 0.5F) continue;
+      const float value = std::clamp(values[x] / weights[x], 0.0F, 1.0F);
+      const float opacity = static_cast<float>(options.opacity) * std::min(1.0F, 2 * value);
+      const auto& colour = colours[static_cast<std::size_t>(value * kSteps + 0.5F)];
       for (int c = 0; c < 3; ++c) {
-        pixel[c] = cv::saturate_cast<uchar>(pixel[c] * (1 - opacity) + colour[static_cast<std::size_t>(c)] * opacity);
+        const float mixed = static_cast<float>(row[x][c]) * (1 - opacity) + static_cast<float>(colour[static_cast<std::size_t>(c)]) * opacity;
+        row[x][c] = static_cast<uchar>(mixed + 0.5F);
       }
     }
-  }
+  });
 }
 
 void draw_outline(cv::Mat& picture, const cv::Mat& mask, const cv::Scalar& colour, int thickness, bool halo) {
@@ -108,7 +115,8 @@ cv::Mat draw_overlay(const cv::Mat& overview, const ProbabilityMap& map, const T
   if (with_map && (options.channel < 0 || options.channel >= static_cast<int>(map.probability.size()))) {
     throw std::invalid_argument("draw_overlay: the map has no channel " + std::to_string(options.channel));
   }
-  const double scale = static_cast<double>(options.max_side_px) / std::max(overview.cols, overview.rows);
+  // A small slide is not blown up beyond what its overview holds.
+  const double scale = std::min(4.0, static_cast<double>(options.max_side_px) / std::max(overview.cols, overview.rows));
   const cv::Size size(std::max(1, static_cast<int>(std::lround(overview.cols * scale))),
                       std::max(1, static_cast<int>(std::lround(overview.rows * scale))));
   cv::Mat picture;

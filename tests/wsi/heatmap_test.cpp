@@ -95,9 +95,9 @@ TEST(Overlay, TheMapShowsWhereThereIsDataAndNowhereElse) {
   TissueMask tissue;
   tissue.geometry = map.geometry;
   tissue.mask = cv::Mat::zeros(80, 100, CV_8U);
-  const cv::Mat overview(80, 100, CV_8UC3, cv::Scalar(240, 240, 240));
+  const cv::Mat overview(200, 250, CV_8UC3, cv::Scalar(240, 240, 240));  // drawn at its fourfold
   OverlayOptions options;
-  options.max_side_px = 1000;
+  options.max_side_px = 2000;
   const auto with = draw_overlay(overview, map, tissue, {}, options);
   const auto without = draw_overlay(overview, {}, tissue, {}, options);
   // The picture lies at the same place on both sheets; the left quarter has no data.
