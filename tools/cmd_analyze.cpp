@@ -150,7 +150,9 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   for (const auto& path : args.slides) {
     const std::string name = fs::path(path).stem().string();
     json summary = run.finished(name);
-    if (!summary.is_null()) {
+    std::error_code gone;
+    const std::uintmax_t bytes = fs::file_size(path, gone);
+    if (!summary.is_null() && (gone || summary.value("file_bytes", std::uintmax_t{0}) == bytes)) {
       bar.line(name + ": finished before, left as it is");
     } else {
       try {
@@ -170,6 +172,7 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   run.write_run(results);
   if (session.json) print_json(results);
   if (failures.empty()) return 0;
+  if (args.slides.size() == 1) return 1;  // its message stands above
   bar.line("clmnet: " + std::to_string(failures.size()) + " of " + std::to_string(args.slides.size()) + " slides failed:");
   for (const auto& failure : failures) bar.line("  " + failure["error"].get<std::string>());
   return 1;
