@@ -10,6 +10,7 @@ void add_all_commands(CLI::App& app, Session& session) {
   add_info(app, session);
   add_bench(app, session);
   add_synth(app, session);
+  add_tile(app, session);
   add_tissue(app, session);
 #endif
 #ifdef CLMNET_HAS_NETS

@@ -15,6 +15,7 @@ void add_info(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
 void add_bench_tiles(CLI::App& bench, Session& session);
 void add_synth(CLI::App& app, Session& session);
+void add_tile(CLI::App& app, Session& session);
 void add_tissue(CLI::App& app, Session& session);
 
 // networks

@@ -14,6 +14,7 @@ namespace clmnet::tools {
 struct SlideArgs {
   std::optional<double> um_per_px;  ///< --mpp, µm; the same in x and y
   std::string reader = "auto";
+  std::string flag = "--mpp";       ///< another name where --mpp is the resolution of what comes out
 
   void add_to(CLI::App& command);
   wsi::SlideOptions options() const;

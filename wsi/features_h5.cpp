@@ -1,11 +1,8 @@
 #include "wsi/features_h5.h"
 
-#include <cmath>
-#include <cstring>
+#include <algorithm>
 #include <mutex>
-#include <stdexcept>
 
-#include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 #include "wsi/h5.h"
 
@@ -13,113 +10,6 @@ namespace clmnet::wsi {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// HDF5 keeps global state that serial builds do not lock.
-std::mutex& h5_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
-
-class Writer {
- public:
-  explicit Writer(const fs::path& path) : path_(path), file_(path) {
-    h5_ = H5Id(H5Fcreate(file_.temporary().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
-    check(static_cast<bool>(h5_), "created");
-  }
-
-  /// [rows, columns], or [rows] with columns 0.
-  H5Id dataset(const char* name, hid_t type, hsize_t rows, hsize_t columns, const void* data) {
-    const hsize_t shape[2] = {rows, columns};
-    const H5Id space(H5Screate_simple(columns == 0 ? 1 : 2, shape, nullptr), H5Sclose);
-    // Without times the same content is the same bytes.
-    const H5Id creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-    H5Pset_obj_track_times(creation.get(), false);
-    H5Id set(H5Dcreate2(h5_.get(), name, type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Dclose);
-    check(static_cast<bool>(set), std::string("given '") + name + "'");
-    if (rows > 0) check(H5Dwrite(set.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0, std::string("given '") + name + "'");
-    return set;
-  }
-
-  void attribute(const H5Id& on, const std::string& name, const H5Value& value) {
-    if (const auto* text = std::get_if<std::string>(&value)) {
-      const H5Id type(H5Tcopy(H5T_C_S1), H5Tclose);
-      H5Tset_size(type.get(), H5T_VARIABLE);
-      H5Tset_cset(type.get(), H5T_CSET_UTF8);
-      const char* pointer = text->c_str();
-      put(on, name, type.get(), 0, &pointer);
-    } else if (const auto* whole = std::get_if<std::int64_t>(&value)) {
-      put(on, name, H5T_NATIVE_INT64, 0, whole);
-    } else if (const auto* number = std::get_if<double>(&value)) {
-      put(on, name, H5T_NATIVE_DOUBLE, 0, number);
-    } else if (const auto* wholes = std::get_if<std::vector<std::int64_t>>(&value)) {
-      put(on, name, H5T_NATIVE_INT64, wholes->size(), wholes->data());
-    } else {
-      const auto& numbers = std::get<std::vector<double>>(value);
-      put(on, name, H5T_NATIVE_DOUBLE, numbers.size(), numbers.data());
-    }
-  }
-
-  void commit() {
-    check(H5Fflush(h5_.get(), H5F_SCOPE_LOCAL) >= 0 && h5_.close(), "finished");
-    file_.commit();
-  }
-
- private:
-  void check(bool good, const std::string& doing) const {
-    if (!good) throw InputError(path_.string() + ": cannot be " + doing + ", nothing was changed (HDF5: " + quiet_.reason() + ")");
-  }
-  void put(const H5Id& on, const std::string& name, hid_t type, hsize_t count, const void* data) {
-    const H5Id space(count == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &count, nullptr), H5Sclose);
-    const H5Id set(H5Acreate2(on.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-    check(set && H5Awrite(set.get(), type, data) >= 0, "given the attribute '" + name + "'");
-  }
-
-  H5Quiet quiet_;
-  fs::path path_;
-  AtomicFile file_;
-  H5Id h5_;
-};
-
-std::size_t nearest_level(const TilesInfo& info) {
-  const double target = info.grid.um_per_px.x / info.level0_um_per_px.x;
-  std::size_t nearest = 0;
-  for (std::size_t i = 1; i < info.levels.size(); ++i) {
-    const auto distance = [&](std::size_t level) { return std::abs(std::log(info.levels[level].downsample_x / target)); };
-    if (distance(i) < distance(nearest)) nearest = i;
-  }
-  return nearest;
-}
-
-std::map<std::string, H5Value> attributes_of(const TilesInfo& info) {
-  const std::size_t level = nearest_level(info);
-  const LevelInfo stored = info.levels.empty() ? LevelInfo{info.extent, 1, 1} : info.levels[level];
-  const double ratio = info.grid.um_per_px.x / info.level0_um_per_px.x;
-  const double magnification = info.level0_magnification > 0 ? info.level0_magnification : 10 / info.level0_um_per_px.x;
-  return {{"patch_size", std::int64_t{info.grid.tile_px}},
-          {"patch_level", static_cast<std::int64_t>(level)},
-          {"downsample", std::vector<double>{stored.downsample_x, stored.downsample_y}},
-          {"downsampled_level_dim", std::vector<std::int64_t>{stored.size.width, stored.size.height}},
-          {"level_dim", std::vector<std::int64_t>{stored.size.width, stored.size.height}},
-          {"name", info.slide_name},
-          {"save_path", info.source},
-          {"patch_size_level0", std::int64_t{std::llround(info.grid.tile_px * ratio)}},
-          {"level0_magnification", magnification},
-          {"target_magnification", magnification / ratio},
-          {"overlap", std::int64_t{info.grid.tile_px - info.grid.stride_px}},
-          {"level0_width", info.extent.width},
-          {"level0_height", info.extent.height},
-          {"savetodir", info.source},
-          {"um_per_px", std::vector<double>{info.grid.um_per_px.x, info.grid.um_per_px.y}},
-          {"level0_um_per_px", std::vector<double>{info.level0_um_per_px.x, info.level0_um_per_px.y}}};
-}
-
-void write_coords(Writer& writer, const std::vector<TileSpec>& tiles, const TilesInfo& info) {
-  std::vector<std::int64_t> coords;
-  for (const auto& tile : tiles) coords.insert(coords.end(), {tile.origin.x, tile.origin.y});
-  const H5Id set = writer.dataset("coords", H5T_NATIVE_INT64, tiles.size(), 2, coords.data());
-  for (const auto& [name, value] : attributes_of(info)) writer.attribute(set, name, value);
-  if (!info.encoder.empty()) writer.attribute(set, "encoder", info.encoder);
-}
 
 struct Shape {
   std::vector<hsize_t> sizes;
@@ -222,41 +112,6 @@ class Reader {
 };
 
 }  // namespace
-
-TilesInfo describe_tiles(const Slide& slide, const GridOptions& grid, const fs::path& file, std::string encoder) {
-  TilesInfo info;
-  info.slide_name = slide.name();
-  info.source = fs::absolute(file).parent_path().string();
-  info.extent = slide.extent();
-  info.level0_um_per_px = slide.um_per_px();
-  info.levels = slide.info().levels;
-  info.level0_magnification = slide.info().objective_power.value_or(0);
-  info.grid = grid;
-  info.encoder = std::move(encoder);
-  return info;
-}
-
-void write_tiles_h5(const fs::path& path, const std::vector<TileSpec>& tiles, const TilesInfo& info) {
-  const std::lock_guard lock(h5_mutex());
-  Writer writer(path);
-  write_coords(writer, tiles, info);
-  writer.commit();
-}
-
-void write_features_h5(const fs::path& path, const std::vector<TileSpec>& tiles, const cv::Mat& features, const TilesInfo& info) {
-  const bool fits = features.rows == static_cast<int>(tiles.size()) && (tiles.empty() || (features.type() == CV_32F && features.cols > 0));
-  if (!fits) throw std::invalid_argument("write_features_h5: features is not float [N,F] with a row per tile");
-  const std::lock_guard lock(h5_mutex());
-  Writer writer(path);
-  write_coords(writer, tiles, info);
-  const cv::Mat whole = features.isContinuous() ? features : features.clone();
-  const hsize_t columns = static_cast<hsize_t>(std::max(1, features.cols));
-  const H5Id set = writer.dataset("features", H5T_NATIVE_FLOAT, tiles.size(), columns, whole.data);
-  writer.attribute(set, "encoder", info.encoder);
-  writer.attribute(set, "name", info.slide_name);
-  writer.attribute(set, "savetodir", info.source);
-  writer.commit();
-}
 
 TileFeatures read_features(const fs::path& path) {
   const std::lock_guard lock(h5_mutex());

@@ -47,7 +47,9 @@ struct TileFeatures {
 /// which is the stored level nearest to the target resolution (level_dim and downsample are that level's). Where the slide
 /// stores the target resolution, both mean the same field of view; elsewhere patch_size_level0 is the exact one.
 /// Whole or absent. Throws InputError when it cannot be written.
-void write_tiles_h5(const std::filesystem::path& path, const std::vector<TileSpec>& tiles, const TilesInfo& info);
+/// labels  empty, or one per tile: the dataset `labels` int64 [N], -1 where it is not known.
+void write_tiles_h5(const std::filesystem::path& path, const std::vector<TileSpec>& tiles, const TilesInfo& info,
+                    const std::vector<std::int64_t>& labels = {});
 
 /// features.h5: as above with `features` float32 [N,F], one row per tile, and the attribute encoder.
 /// Throws std::invalid_argument unless features is CV_32F with one row per tile.

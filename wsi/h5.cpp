@@ -11,6 +11,11 @@ herr_t take_first(unsigned, const H5E_error2_t* error, void* text) {
 
 }  // namespace
 
+std::mutex& h5_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 H5Quiet::H5Quiet() {
   H5Eget_auto2(H5E_DEFAULT, &handler_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);

@@ -2,10 +2,14 @@
 
 #include <hdf5.h>
 
+#include <mutex>
 #include <string>
 #include <utility>
 
 namespace clmnet::wsi {
+
+/// Held around every use of HDF5: it keeps global state that serial builds do not lock.
+std::mutex& h5_mutex();
 
 /// An HDF5 identifier that closes itself. HDF5 takes its own lock where it was built with one; ours are not shared between threads.
 class H5Id {

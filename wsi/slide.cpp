@@ -83,7 +83,7 @@ void require_positive(const char* what, double x, double y) {
 
 class Slide::Impl {
  public:
-  Impl(const fs::path& path, const SlideOptions& options) : path_(path) {
+  Impl(const fs::path& path, const SlideOptions& options) : path_(path), um_per_px_flag_(options.um_per_px_flag) {
     check_file(path);
     // The TIFF is looked at first: what is wrong with it can be said better than OpenSlide does.
     const std::string vendor = detect_vendor(path);
@@ -107,6 +107,7 @@ class Slide::Impl {
   bool read_block(cv::Mat& rgb, const PixelSource& source, AxisMap x, AxisMap y, TileCache* cache) const;
 
   fs::path path_;
+  std::string um_per_px_flag_;
   SlideInfo info_;
   std::unique_ptr<OpenSlideReader> openslide_;
   std::unique_ptr<DirectReader> direct_;
@@ -154,7 +155,7 @@ void Slide::Impl::fill_info(const SlideOptions& options) {
   if (options.um_per_px) {
     require_positive("um_per_px", options.um_per_px->x, options.um_per_px->y);
     info_.um_per_px = options.um_per_px;
-    info_.um_per_px_source = "--mpp";
+    info_.um_per_px_source = options.um_per_px_flag;
     return;
   }
   auto calibration = find_calibration(info_.properties);
@@ -194,7 +195,7 @@ const SlideInfo& Slide::info() const { return impl_->info_; }
 UmPerPx Slide::um_per_px() const {
   if (info().um_per_px) return *info().um_per_px;
   throw InputError(impl_->path_.filename().string() + ": pixel size unknown (" + info().um_per_px_source +
-                   "); give --mpp if you know it");
+                   "); give " + impl_->um_per_px_flag_ + " if you know it");
 }
 
 Region Slide::read(Level0Px origin, UmPerPx um_per_px, SizePx size) const {

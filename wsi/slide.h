@@ -27,6 +27,7 @@ enum class ReaderKind { automatic, direct, openslide };
 struct SlideOptions {
   std::optional<UmPerPx> um_per_px;              ///< the user's --mpp; overrides the file and is recorded as such
   ReaderKind reader = ReaderKind::automatic;
+  std::string um_per_px_flag = "--mpp";          ///< what the command in hand calls um_per_px; messages name it
 };
 
 /// What is known of a slide without decoding pixels.
@@ -66,7 +67,7 @@ class Slide {
   const SlideInfo& info() const;
   SizePx extent() const { return info().extent; }
 
-  /// Throws InputError that names --mpp where the slide does not say its resolution.
+  /// Throws InputError that names --mpp (um_per_px_flag) where the slide does not say its resolution.
   UmPerPx um_per_px() const;
 
   /// `size` pixels of `um_per_px` whose top-left corner is the top-left corner of level-0 pixel `origin`; the corner of an

@@ -11,6 +11,7 @@
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 #include "wsi/h5.h"
+#include "wsi/tiles_h5.h"
 
 namespace clmnet::wsi {
 namespace {
@@ -80,15 +81,84 @@ TEST(FeaturesH5, TheSameContentIsTheSameBytes) {
   EXPECT_EQ(sha256_of_file(folder / "a.h5"), sha256_of_file(folder / "b.h5"));
 }
 
+/// A Python that has h5py, or nothing.
+std::string python_with_h5py() {
+  for (const std::string python : {"python3", "/usr/bin/python3"}) {
+    if (std::system((python + " -c 'import h5py' 2>/dev/null").c_str()) == 0) return python;
+  }
+  return {};
+}
+
 TEST(FeaturesH5, PythonsH5pyReadsIt) {
-  if (std::system("python3 -c 'import h5py' 2>/dev/null") != 0) GTEST_SKIP() << "python3 has no h5py";
+  const std::string python = python_with_h5py();
+  if (python.empty()) GTEST_SKIP() << "no Python with h5py (Debian: python3-h5py)";
   const TemporaryFolder folder;
   write_features_h5(folder / "features.h5", kTiles, cv::Mat(3, 8, CV_32F, cv::Scalar(0.5)), info());
   const std::string script =
-      "python3 -c \"import h5py,sys; f=h5py.File(sys.argv[1]); a=f['coords'].attrs; "
+      " -c \"import h5py,sys; f=h5py.File(sys.argv[1]); a=f['coords'].attrs; "
       "assert f['coords'].dtype=='int64' and f['coords'].shape==(3,2) and f['features'].dtype=='float32'; "
       "assert a['name']=='case_017' and a['patch_size']==256 and tuple(a['level_dim'])==(10000,7500)\" ";
-  EXPECT_EQ(std::system((script + (folder / "features.h5").string()).c_str()), 0);
+  EXPECT_EQ(std::system((python + script + (folder / "features.h5").string()).c_str()), 0);
+}
+
+/// Images whose every value is the tile's number.
+void write_images(const fs::path& file, const std::vector<TileSpec>& tiles, const std::vector<std::int64_t>& labels, int tile_px) {
+  TilesInfo small = info();
+  small.grid.tile_px = tile_px;
+  small.grid.stride_px = tile_px;
+  TileImagesH5 images(file, small);
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    images.add(std::vector<std::uint8_t>(static_cast<std::size_t>(tile_px) * static_cast<std::size_t>(tile_px) * 3, static_cast<std::uint8_t>(i + 1)).data());
+  }
+  images.commit(tiles, labels);
+}
+
+// The keys that CLAM's Whole_Slide_Bag_FP and TRIDENT's WSIPatcher and loaders look for.
+TEST(TilesH5, PythonsH5pyFindsImagesLabelsAndBothToolsKeys) {
+  const std::string python = python_with_h5py();
+  if (python.empty()) GTEST_SKIP() << "no Python with h5py (Debian: python3-h5py)";
+  const TemporaryFolder folder;
+  write_images(folder / "tiles.h5", kTiles, {1, 0, -1}, 16);
+  const std::string script =
+      " -c \"import h5py,sys; f=h5py.File(sys.argv[1]); a=f['coords'].attrs; i=f['imgs']; "
+      "assert i.dtype=='uint8' and i.shape==(3,16,16,3) and [int(x.min()) for x in i]==[1,2,3]==[int(x.max()) for x in i]; "
+      "assert list(f['labels'])==[1,0,-1]; "
+      "clam={'patch_size','patch_level','downsample','downsampled_level_dim','level_dim','name','save_path'}; "
+      "trident={'patch_size','patch_size_level0','level0_magnification','target_magnification','overlap','level0_width','level0_height','name','savetodir'}; "
+      "assert not (clam|trident)-set(a), (clam|trident)-set(a)\" ";
+  EXPECT_EQ(std::system((python + script + (folder / "tiles.h5").string()).c_str()), 0);
+}
+
+TEST(TilesH5, ImagesThatAreNotCommittedLeaveNothing) {
+  const TemporaryFolder folder;
+  {
+    TileImagesH5 images(folder / "tiles.h5", info());
+    images.add(std::vector<std::uint8_t>(256 * 256 * 3).data());
+  }
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
+TEST(TilesH5, CoordsAreReadBackBesideTheImages) {
+  const TemporaryFolder folder;
+  write_images(folder / "tiles.h5", kTiles, {}, 8);
+  EXPECT_EQ(read_features(folder / "tiles.h5").coords.size(), kTiles.size());
+  write_images(folder / "none.h5", {}, {}, 8);
+  EXPECT_TRUE(read_features(folder / "none.h5").coords.empty());
+}
+
+TEST(TilesH5, RefusesAnotherNumberOfTilesOrLabels) {
+  const TemporaryFolder folder;
+  TileImagesH5 images(folder / "tiles.h5", info());
+  EXPECT_THROW(images.commit(kTiles), std::invalid_argument);
+  EXPECT_THROW(write_tiles_h5(folder / "tiles.h5", kTiles, info(), {1}), std::invalid_argument);
+  EXPECT_THROW(TileImagesH5(folder / "no" / "tiles.h5", info()), InputError);
+}
+
+TEST(TilesH5, TheSameImagesAreTheSameBytes) {
+  const TemporaryFolder folder;
+  write_images(folder / "a.h5", kTiles, {1, 1, 0}, 8);
+  write_images(folder / "b.h5", kTiles, {1, 1, 0}, 8);
+  EXPECT_EQ(sha256_of_file(folder / "a.h5"), sha256_of_file(folder / "b.h5"));
 }
 
 void expect_error(const fs::path& path, const std::string& part) {

@@ -1,0 +1,155 @@
+#include "tools/tile_setup.h"
+
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "tools/base/atomic_file.h"
+#include "tools/base/error.h"
+#include "tools/config_file.h"
+
+namespace clmnet::tools {
+
+using nlohmann::json;
+
+namespace {
+
+void take_config(const TileArgs& args, TileSetup& setup) {
+  ConfigFile file = args.config.empty() ? ConfigFile() : ConfigFile(args.config);
+  file.take("tiles.min_tissue", setup.grid.min_tissue, 0, 1);
+  file.take("tissue.um_per_px", setup.tissue.um_per_px, 0.5, 100);
+  file.take("tissue.min_piece_mm2", setup.tissue.min_piece_mm2, 0, 1000);
+  file.take("tissue.min_hole_mm2", setup.tissue.min_hole_mm2, 0, 1000);
+  file.take("images.jpeg_quality", setup.jpeg_quality, 1, 100);
+  std::vector<std::string> classes;
+  file.take("annotations.classes", classes);
+  setup.classes.add(classes);
+  std::string outside = "0";
+  file.take("annotations.outside", outside);
+  if (!args.outside.empty()) outside = args.outside;
+  if (outside != "0" && outside != "ignore") throw InputError("annotations.outside is '" + outside + "', expected 0 or ignore");
+  setup.labels.outside = outside == "0" ? 0 : wsi::kUnknownLabel;
+  file.take("annotations.label_share", setup.labels.min_share, 1e-6, 1);
+  file.finish();
+}
+
+TileImages images_of(const std::string& name) {
+  if (name == "hdf5") return TileImages::hdf5;
+  if (name == "jpeg") return TileImages::jpeg;
+  return name == "png" ? TileImages::png : TileImages::none;
+}
+
+template <std::size_t N>
+json to_json(const std::array<double, N>& values) {
+  return json(values);
+}
+
+/// The colours that all slides are brought to.
+void read_stain_reference(const TileArgs& args, TileSetup& setup) {
+  setup.stain = args.stain;
+  if (args.stain.empty()) {
+    if (!args.stain_reference.empty()) throw InputError("--stain-reference without --stain-normalise; give macenko or reinhard");
+    return;
+  }
+  if (setup.images == TileImages::none) throw InputError("--stain-normalise changes pixels; give --images hdf5, jpeg or png");
+  if (args.stain_reference.empty()) {
+    if (args.stain == "reinhard") throw InputError("--stain-normalise reinhard needs --stain-reference IMAGE, a picture with the colours wanted");
+    setup.macenko_reference = wsi::published_macenko_reference();
+    return;
+  }
+  const std::string bytes = read_whole_file(args.stain_reference);
+  const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
+  cv::Mat picture = bytes.empty() ? cv::Mat() : cv::imdecode(encoded, cv::IMREAD_COLOR);
+  if (picture.empty()) throw InputError(args.stain_reference + ": no picture (PNG, JPEG, TIFF); give a region with the colours wanted");
+  cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
+  try {
+    if (args.stain == "macenko") {
+      setup.macenko_reference = wsi::fit_macenko(picture);
+    } else {
+      setup.reinhard_reference = wsi::fit_reinhard(picture);
+    }
+  } catch (const InputError& error) {
+    throw InputError(args.stain_reference + ": " + error.what());
+  }
+}
+
+json stain_json(const TileSetup& setup) {
+  if (setup.stain.empty()) return nullptr;
+  json result = {{"method", setup.stain}};
+  if (setup.macenko_reference) {
+    result["reference"] = {{"haematoxylin", to_json(setup.macenko_reference->haematoxylin)},
+                           {"eosin", to_json(setup.macenko_reference->eosin)},
+                           {"strongest", to_json(setup.macenko_reference->strongest)}};
+  } else {
+    result["reference"] = {{"mean", to_json(setup.reinhard_reference->mean)},
+                           {"deviation", to_json(setup.reinhard_reference->deviation)}};
+  }
+  return result;
+}
+
+json configuration_of(const TileArgs& args, const TileSetup& setup) {
+  json annotations = nullptr;
+  if (!setup.annotations.empty()) {
+    annotations = {{"classes", setup.classes.text()},
+                   {"outside", setup.labels.outside == 0 ? "0" : "ignore"},
+                   {"label_share", setup.labels.min_share},
+                   {"frame", args.frame}};
+  }
+  return {{"command", "tile"},
+          {"version", CLMNET_VERSION},
+          {"slide_um_per_px", args.how.um_per_px ? json(*args.how.um_per_px) : json()},
+          {"reader", args.how.reader},
+          {"tiles",
+           {{"um_per_px", setup.grid.um_per_px.x},
+            {"tile_px", setup.grid.tile_px},
+            {"stride_px", setup.grid.stride_px},
+            {"min_tissue", setup.grid.min_tissue}}},
+          {"tissue",
+           {{"um_per_px", setup.tissue.um_per_px},
+            {"min_piece_mm2", setup.tissue.min_piece_mm2},
+            {"min_hole_mm2", setup.tissue.min_hole_mm2}}},
+          {"images", args.images},
+          {"jpeg_quality", setup.images == TileImages::jpeg ? json(setup.jpeg_quality) : json()},
+          {"annotations", annotations},
+          {"stain", stain_json(setup)}};
+}
+
+}  // namespace
+
+TileSetup read_tile_setup(const TileArgs& args) {
+  TileSetup setup;
+  setup.classes = ClassMap::usual();
+  setup.images = images_of(args.images);
+  take_config(args, setup);
+  setup.grid.um_per_px = {args.um_per_px.value(), args.um_per_px.value()};
+  setup.grid.tile_px = args.tile_px;
+  setup.grid.stride_px = args.stride_px > 0 ? args.stride_px : args.tile_px;
+  if (setup.grid.stride_px > setup.grid.tile_px) {
+    throw InputError(std::string("--stride-px is ") + std::to_string(setup.grid.stride_px) + ", expected at most --tile-px (" +
+                     std::to_string(setup.grid.tile_px) + "); a larger one would leave tissue out between the tiles");
+  }
+  if (args.min_tissue) setup.grid.min_tissue = *args.min_tissue;
+  if (args.label_share) setup.labels.min_share = *args.label_share;
+  if (args.jpeg_quality) setup.jpeg_quality = *args.jpeg_quality;
+  setup.threads = args.threads;
+  setup.classes.add(args.classes);
+  setup.annotations = args.annotations;
+  if (args.frame == "scan") setup.frame = AnnotationFrame::scan;
+  if (args.frame == "bounds") setup.frame = AnnotationFrame::bounds;
+  if (!args.annotations.empty()) {
+    if (setup.images != TileImages::jpeg && setup.images != TileImages::png) {
+      throw InputError("--annotations makes training images; give --images jpeg or png");
+    }
+    std::error_code ignored;
+    if (!std::filesystem::exists(args.annotations, ignored)) throw InputError(args.annotations + ": no such file or folder");
+    if (args.slides.size() > 1 && !std::filesystem::is_directory(args.annotations, ignored)) {
+      throw InputError(args.annotations + ": is one file for " + std::to_string(args.slides.size()) +
+                       " slides; give a folder with one file per slide, of the slide's name");
+    }
+  }
+  if (!args.patients.empty()) setup.patients = PatientTable(args.patients);
+  read_stain_reference(args, setup);
+  setup.configuration = configuration_of(args, setup);
+  return setup;
+}
+
+}  // namespace clmnet::tools

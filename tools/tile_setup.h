@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/slide_args.h"
+#include "tools/tile_labels.h"
+#include "wsi/grid.h"
+#include "wsi/label_mask.h"
+#include "wsi/stain.h"
+#include "wsi/tissue.h"
+
+namespace clmnet::tools {
+
+enum class TileImages { none, hdf5, jpeg, png };
+
+/// The command line of `clmnet tile`.
+struct TileArgs {
+  std::vector<std::string> slides, classes;
+  std::string out, config, images = "none", annotations, patients, outside, frame = "auto", stain, stain_reference;
+  std::optional<double> um_per_px, min_tissue, label_share;
+  std::optional<int> jpeg_quality;
+  int tile_px = 256, stride_px = 0, threads = 0;
+  SlideArgs how{{}, "auto", "--slide-mpp"};
+};
+
+/// Command line and configuration file put together: all that decides what comes out.
+struct TileSetup {
+  wsi::GridOptions grid;
+  wsi::TissueOptions tissue;
+  TileImages images = TileImages::none;
+  int jpeg_quality = 90;
+  int threads = 0;
+  std::string annotations;           ///< file or folder; empty: none
+  ClassMap classes;
+  AnnotationFrame frame = AnnotationFrame::automatic;
+  wsi::TileLabelOptions labels;
+  PatientTable patients;
+  std::string stain;                 ///< "", "macenko" or "reinhard"
+  std::optional<wsi::MacenkoFit> macenko_reference;
+  std::optional<wsi::ReinhardFit> reinhard_reference;
+  nlohmann::json configuration;      ///< recorded in run.json; another one does not go on in the same folder
+};
+
+/// Throws InputError for a configuration, reference or table that cannot be used, and for options that do not go together.
+TileSetup read_tile_setup(const TileArgs& args);
+
+}  // namespace clmnet::tools
