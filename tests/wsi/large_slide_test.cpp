@@ -1,0 +1,95 @@
+// A slide of 200,000 x 200,000 px: memory is that of the queue and of the tiles' index, not of the scan.
+#include <cmath>
+#include <numeric>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "tests/wsi/sparse_slide.h"
+#include "tests/wsi/tiff_fixture.h"
+#include "wsi/grid.h"
+#include "wsi/slide.h"
+#include "wsi/tile_stream.h"
+
+namespace clmnet::wsi {
+namespace {
+
+constexpr std::int64_t kSide = 200000;
+
+double peak_rss_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+class LargeSlide : public testing::Test {
+ protected:
+  LargeSlide() { write_sparse_slide(path_, kSide); }
+
+  /// Mean over the tile of the absolute difference to what was drawn.
+  static double error(const std::uint8_t* rgb, const std::vector<std::uint8_t>& drawn) {
+    double sum = 0;
+    for (std::size_t i = 0; i < drawn.size(); ++i) sum += std::abs(rgb[i] - drawn[i]);
+    return sum / static_cast<double>(drawn.size());
+  }
+
+  const TemporaryFolder folder_;
+  const std::filesystem::path path_ = folder_ / "large.svs";
+};
+
+TEST_F(LargeSlide, OpensAndKnowsItsLevels) {
+  const Slide slide(path_);
+  EXPECT_EQ(slide.info().reader.substr(0, 6), "direct");
+  EXPECT_EQ(slide.extent(), (SizePx{kSide, kSide}));
+  ASSERT_EQ(slide.info().levels.size(), 3U);
+  EXPECT_DOUBLE_EQ(slide.info().levels[2].downsample_x, 16);
+}
+
+TEST_F(LargeSlide, TheLastTileOfTheLastRowIsTheRightOne) {
+  const Slide slide(path_);
+  const std::int64_t across = (kSide + 255) / 256, column = across - 2, row = across - 3;
+  const auto region = slide.read_scaled({column * 256, row * 256}, 1, 1, {256, 256});
+  EXPECT_TRUE(region.complete);
+  EXPECT_LT(error(region.rgb.data, sparse_tile_rgb(row * across + column)), 6);
+  EXPECT_GT(error(region.rgb.data, sparse_tile_rgb(row * across + column + 1)), 12);
+}
+
+TEST_F(LargeSlide, AStreamOverAllItsTilesStaysUnder300MiB) {
+  const Slide slide(path_);
+  GridOptions grid;
+  grid.um_per_px = {0.5, 0.5};
+  const auto all = plan_full_grid(slide.extent(), slide.um_per_px(), grid);
+  ASSERT_EQ(all.size(), 782U * 782U);
+  StreamOptions options;
+  options.um_per_px = {0.5, 0.5};
+  options.threads = 2;
+  std::int64_t seen = 0;
+  struct Enough {};
+  EXPECT_THROW(for_each_batch(slide, all, options,
+                              [&](TileBatch& batch) {
+                                seen += static_cast<std::int64_t>(batch.tiles.size());
+                                if (seen >= 1600) throw Enough();
+                              }),
+               Enough);
+  EXPECT_GE(seen, 1600);
+  EXPECT_LT(peak_rss_mib(), 300);
+}
+
+TEST_F(LargeSlide, OverlappingTilesFromEndToEndStayUnder300MiB) {
+  // Rows of overlapping tiles over the whole width: what the next row needs again is 782 x 192 KiB, and the cache is bounded.
+  const Slide slide(path_);
+  std::vector<TileSpec> tiles;
+  for (std::int64_t row = 0; row < 2; ++row) {
+    for (std::int64_t column = 0; column < 1000; ++column) tiles.push_back({{column * 192 + 64, row * 192 + 64}, column, row});
+  }
+  StreamOptions options;
+  options.um_per_px = {0.5, 0.5};
+  options.threads = 2;
+  const auto stats = for_each_batch(slide, tiles, options, [](TileBatch&) {});
+  EXPECT_EQ(stats.tiles, 2000);
+  EXPECT_EQ(stats.incomplete, 0);
+  EXPECT_LT(peak_rss_mib(), 300);
+}
+
+}  // namespace
+}  // namespace clmnet::wsi
