@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include <openslide.h>
 #include <tiffio.h>
 
 #include "tools/base/error.h"
@@ -24,27 +23,27 @@ std::mutex& opening() {
   return mutex;
 }
 
-std::shared_ptr<openslide_t> open_handle(const std::filesystem::path& path) {
+std::shared_ptr<_openslide> open_handle(const OpenSlideApi& api, const std::filesystem::path& path) {
   const std::lock_guard lock(opening());
-  return {openslide_open(path.c_str()), [](openslide_t* handle) {
-            if (handle) openslide_close(handle);
+  return {api.open(path.c_str()), [close = api.close](_openslide* handle) {
+            if (handle) close(handle);
           }};
 }
 
-std::map<std::string, std::string> read_properties(openslide_t* handle) {
+std::map<std::string, std::string> read_properties(const OpenSlideApi& api, _openslide* handle) {
   std::map<std::string, std::string> properties;
-  for (const char* const* name = openslide_get_property_names(handle); name && *name; ++name) {
-    const char* value = openslide_get_property_value(handle, *name);
+  for (const char* const* name = api.get_property_names(handle); name && *name; ++name) {
+    const char* value = api.get_property_value(handle, *name);
     properties[*name] = value ? value : "";
   }
   return properties;
 }
 
-std::map<std::string, SizePx> read_associated(openslide_t* handle) {
+std::map<std::string, SizePx> read_associated(const OpenSlideApi& api, _openslide* handle) {
   std::map<std::string, SizePx> images;
-  for (const char* const* name = openslide_get_associated_image_names(handle); name && *name; ++name) {
+  for (const char* const* name = api.get_associated_image_names(handle); name && *name; ++name) {
     SizePx size;
-    openslide_get_associated_image_dimensions(handle, *name, &size.width, &size.height);
+    api.get_associated_image_dimensions(handle, *name, &size.width, &size.height);
     if (size.width > 0 && size.height > 0) images[*name] = size;
   }
   return images;
@@ -67,46 +66,46 @@ bool compose_on_white(const std::uint32_t* argb, std::uint8_t* rgb, std::int64_t
 
 }  // namespace
 
-std::string detect_vendor(const std::filesystem::path& path) {
+std::string detect_vendor(const std::filesystem::path& path, const OpenSlideApi& api) {
   const std::lock_guard lock(opening());
-  const char* vendor = openslide_detect_vendor(path.c_str());
+  const char* vendor = api.detect_vendor(path.c_str());
   return vendor ? vendor : "";
 }
 
-std::string openslide_version() { return std::string("OpenSlide ") + openslide_get_version(); }
-
-OpenSlideReader::OpenSlideReader(const std::filesystem::path& path) : path_(path), handle_(open_handle(path)) {
+OpenSlideReader::OpenSlideReader(const std::filesystem::path& path, const OpenSlideApi& api)
+    : api_(&api), path_(path), handle_(open_handle(api, path)) {
   const std::string where = path.filename().string();
   if (!handle_) {
-    throw InputError(where + ": not a slide that " + openslide_version() +
-                     " knows; expected SVS, tiled TIFF, MRXS, NDPI, SCN, BIF, SVSLIDE or VMS; check the file, or convert it");
+    throw InputError(where + ": not a slide that " + api.version +
+                     " knows; expected SVS, tiled TIFF, MRXS, NDPI, SCN, BIF, SVSLIDE or VMS" + (openslide4() ? "" : " (DICOM needs OpenSlide 4: run tools/setup)") +
+                     "; check the file, or convert it");
   }
-  if (const char* error = openslide_get_error(handle_.get())) {
+  if (const char* error = api_->get_error(handle_.get())) {
     throw InputError(where + ": the slide is damaged or a part of it is missing (" + error + "); copy it again, whole");
   }
-  properties_ = read_properties(handle_.get());
-  associated_images_ = read_associated(handle_.get());
-  const char* vendor = openslide_get_property_value(handle_.get(), OPENSLIDE_PROPERTY_NAME_VENDOR);
+  properties_ = read_properties(api, handle_.get());
+  associated_images_ = read_associated(api, handle_.get());
+  const char* vendor = api_->get_property_value(handle_.get(), "openslide.vendor");
   vendor_ = vendor ? vendor : "unknown";
   // Other formats leave glass out on purpose; in these two every tile of a level is there, or it was lost.
   gaps_are_losses_ = vendor_ == "aperio" || vendor_ == "generic-tiff";
   SizePx full;
-  openslide_get_level0_dimensions(handle_.get(), &full.width, &full.height);
-  for (int level = 0; level < openslide_get_level_count(handle_.get()); ++level) {
+  api_->get_level0_dimensions(handle_.get(), &full.width, &full.height);
+  for (int level = 0; level < api_->get_level_count(handle_.get()); ++level) {
     SizePx size;
-    openslide_get_level_dimensions(handle_.get(), level, &size.width, &size.height);
+    api_->get_level_dimensions(handle_.get(), level, &size.width, &size.height);
     if (size.width <= 0 || size.height <= 0) {
       throw InputError(where + ": level " + std::to_string(level) + " is " + std::to_string(size.width) + " x " +
                        std::to_string(size.height) + " px, expected at least 1 x 1; the file is damaged, copy it again");
     }
     const auto downsample = level_downsample(full, size);
     sources_.push_back({static_cast<std::size_t>(level), 1, size, downsample.x, downsample.y});
-    openslide_downsample_.push_back(openslide_get_level_downsample(handle_.get(), level));
+    openslide_downsample_.push_back(api_->get_level_downsample(handle_.get(), level));
   }
   if (sources_.empty()) throw InputError(where + ": the slide has no level; the file is damaged, copy it again");
 }
 
-std::string OpenSlideReader::name() const { return openslide_version(); }
+std::string OpenSlideReader::name() const { return api_->version; }
 
 OpenSlideReader::Handle OpenSlideReader::current() const {
   const std::lock_guard lock(handle_mutex_);
@@ -120,15 +119,15 @@ void OpenSlideReader::replace(const Handle& broken, Handle fresh) const {
 
 bool OpenSlideReader::read_argb(std::uint32_t* argb, std::int64_t x0, std::int64_t y0, int level, SizePx size) const {
   const Handle shared = current();
-  openslide_read_region(shared.get(), argb, x0, y0, level, size.width, size.height);
-  if (!openslide_get_error(shared.get())) return true;
+  api_->read_region(shared.get(), argb, x0, y0, level, size.width, size.height);
+  if (!api_->get_error(shared.get())) return true;
   // The error may be another thread's: only a handle that nobody else reads with can tell.
-  const Handle own = open_handle(path_);
-  if (!own || openslide_get_error(own.get())) return false;
-  openslide_read_region(own.get(), argb, x0, y0, level, size.width, size.height);
-  const bool readable = openslide_get_error(own.get()) == nullptr;
-  Handle fresh = readable ? own : open_handle(path_);
-  if (fresh && !openslide_get_error(fresh.get())) replace(shared, std::move(fresh));
+  const Handle own = open_handle(*api_, path_);
+  if (!own || api_->get_error(own.get())) return false;
+  api_->read_region(own.get(), argb, x0, y0, level, size.width, size.height);
+  const bool readable = api_->get_error(own.get()) == nullptr;
+  Handle fresh = readable ? own : open_handle(*api_, path_);
+  if (fresh && !api_->get_error(fresh.get())) replace(shared, std::move(fresh));
   return readable;
 }
 
@@ -173,9 +172,9 @@ cv::Mat OpenSlideReader::associated_image(const std::string& name) const {
                      std::to_string(size.height) + " px; the file is damaged, copy it again");
   }
   std::vector<std::uint32_t> argb(static_cast<std::size_t>(size.width * size.height));
-  const Handle own = open_handle(path_);
-  if (own) openslide_read_associated_image(own.get(), name.c_str(), argb.data());
-  if (!own || openslide_get_error(own.get())) {
+  const Handle own = open_handle(*api_, path_);
+  if (own) api_->read_associated_image(own.get(), name.c_str(), argb.data());
+  if (!own || api_->get_error(own.get())) {
     throw InputError(path_.filename().string() + ": associated image '" + name + "' cannot be decoded; the file is damaged");
   }
   cv::Mat rgb(static_cast<int>(size.height), static_cast<int>(size.width), CV_8UC3);

@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "wsi/level_reader.h"
-
-struct _openslide;
+#include "wsi/openslide_api.h"
 
 namespace clmnet::wsi {
 
@@ -19,7 +18,7 @@ namespace clmnet::wsi {
 class OpenSlideReader : public LevelReader {
  public:
   /// Throws InputError: not a slide, damaged, a part of it missing.
-  explicit OpenSlideReader(const std::filesystem::path& path);
+  explicit OpenSlideReader(const std::filesystem::path& path, const OpenSlideApi& api = linked_openslide());
 
   std::string name() const override;
   const std::vector<PixelSource>& sources() const override { return sources_; }
@@ -38,6 +37,7 @@ class OpenSlideReader : public LevelReader {
   void replace(const Handle& broken, Handle fresh) const;
   bool read_argb(std::uint32_t* argb, std::int64_t x0, std::int64_t y0, int level, SizePx size) const;
 
+  const OpenSlideApi* api_;
   std::filesystem::path path_;
   std::string vendor_;
   bool gaps_are_losses_ = false;
@@ -50,9 +50,6 @@ class OpenSlideReader : public LevelReader {
 };
 
 /// OpenSlide's name for the vendor, from the first bytes of the file; "" when it knows none.
-std::string detect_vendor(const std::filesystem::path& path);
-
-/// "OpenSlide 3.4.1": the library that runs.
-std::string openslide_version();
+std::string detect_vendor(const std::filesystem::path& path, const OpenSlideApi& api = linked_openslide());
 
 }  // namespace clmnet::wsi

@@ -86,10 +86,12 @@ class Slide::Impl {
   Impl(const fs::path& path, const SlideOptions& options) : path_(path), um_per_px_flag_(options.um_per_px_flag) {
     check_file(path);
     // The TIFF is looked at first: what is wrong with it can be said better than OpenSlide does.
-    const std::string vendor = detect_vendor(path);
+    const OpenSlideApi* api = &linked_openslide();
+    std::string vendor = detect_vendor(path);
+    if (vendor.empty() && openslide4() && !(vendor = detect_vendor(path, *openslide4())).empty()) api = openslide4();
     std::shared_ptr<const TiffFile> tiff;
     if ((vendor == "aperio" || vendor == "generic-tiff") && looks_like_tiff(path)) tiff = open_whole_tiff(path);
-    openslide_ = std::make_unique<OpenSlideReader>(path);
+    openslide_ = std::make_unique<OpenSlideReader>(path, *api);
     reader_ = openslide_.get();
     std::string declined = openslide_->vendor() + " is not read directly";
     if (tiff && options.reader != ReaderKind::openslide) declined = open_direct(std::move(tiff));

@@ -30,6 +30,7 @@ def wheel(name, files):
         for file in files:
             out.writestr(file, "x")
 wheel("torch", [] if os.environ.get("FAKE_PIP") == "empty wheel" else ["torch/include/t.h", "torch/lib/libc10.so", "torch/other.py"])
+wheel("openslide_bin", ["openslide_bin/libopenslide.so.1", "openslide_bin/__init__.py"])
 wheel("nvidia_cuda_runtime", ["nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/include/c.h"])
 wheel("nvidia_cuda_cupti", ["nvidia/cu13/lib/libcupti.so.13"])
 if os.environ.get("FAKE_PIP") == "cuda":
@@ -143,6 +144,14 @@ class Install(MadeUpCheckout):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(os.path.isfile(os.path.join(self.deps, "nvidia", "cudnn", "lib", "libcudnn.so.9")))
         self.assertFalse(os.path.exists(os.path.join(self.deps, "nvidia", "cudnn", "include")))
+
+    def test_openslide_is_one_file(self):
+        self.write("tools/openslide.txt", "openslide-bin==1.0 --hash=sha256:" + "0" * 64 + "\n")
+        self.assertEqual(self.run_tool("setup", "--check").returncode, 1)
+        result = self.run_tool("setup")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(sorted(os.listdir(os.path.join(self.deps, "openslide"))), [".stamp", "libopenslide.so.1"])
+        self.assertEqual(self.run_tool("setup", "--check").returncode, 0)
 
     def test_no_network(self):
         result = self.run_tool("setup", pip="no network")
