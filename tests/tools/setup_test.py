@@ -1,17 +1,32 @@
 """tools/setup, tools/demo and tools/test at their edges, in a made-up checkout with a made-up pip; nothing is fetched or installed."""
 
 import hashlib
+import io
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
 FREE_MIB = shutil.disk_usage(tempfile.gettempdir()).free >> 20
 PIN = f"torch==1.0 --hash=sha256:{'0' * 64}\n"
+
+
+def small_page_package():
+    """A tarball of the form that npm's registry gives."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as out:
+        for name in ("package/LICENSE.txt", "package/build/openseadragon/openseadragon.min.js", "package/package.json"):
+            out.addfile(tarfile.TarInfo(name), io.BytesIO())
+    return packed.getvalue()
+
+
+PAGE_PACKAGE = small_page_package()
+PAGE_PIN = f"openseadragon 1.0 {hashlib.sha512(PAGE_PACKAGE).hexdigest()}\n"
 
 # Stands for python3: '-m pip download … --dest FOLDER -r FILE' writes wheels as small as can be.
 FAKE_PYTHON = """#!{python}
@@ -37,7 +52,16 @@ if os.environ.get("FAKE_PIP") == "cuda":
     wheel("nvidia_cudnn_cu13", ["nvidia/cudnn/lib/libcudnn.so.9", "nvidia/cudnn/include/c.h"])
 """
 
-
+# Stands for curl -o FILE ADDRESS.
+FAKE_CURL = """#!/bin/sh
+while [ $# -gt 1 ]; do [ "$1" = -o ] && file=$2; shift; done
+echo "$1" >>"$FAKE_LOG"
+case $FAKE_CURL in
+  "no network") echo "curl: (6) Could not resolve host" >&2; exit 6 ;;
+  "other bytes") echo something else >"$file" ;;
+  *) cp {package} "$file" ;;
+esac
+"""
 
 
 class MadeUpCheckout(unittest.TestCase):
@@ -51,9 +75,14 @@ class MadeUpCheckout(unittest.TestCase):
         self.write("tools/packages.txt", "# comment\nbash  # and why\n")
         self.write("tools/libtorch.txt", "# comment\n" + PIN)
         self.write("tools/libtorch_cuda.txt", PIN)
+        self.write("tools/openseadragon.txt", "# comment\n" + PAGE_PIN)
         self.bin = os.path.join(folder.name, "bin")
         os.makedirs(self.bin)
         self.program("python3", FAKE_PYTHON.replace("{python}", sys.executable))
+        self.program("npm", "#!/bin/sh\necho https://registry.example.test/npm/\n")
+        with open(os.path.join(folder.name, "page.tgz"), "wb") as out:
+            out.write(PAGE_PACKAGE)
+        self.program("curl", FAKE_CURL.replace("{package}", os.path.join(folder.name, "page.tgz")))
         self.log = os.path.join(folder.name, "asked")
         self.deps = os.path.join(self.root, ".deps")
 
@@ -67,8 +96,9 @@ class MadeUpCheckout(unittest.TestCase):
             out.write(text)
         os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
 
-    def run_tool(self, tool, *arguments, pip=""):
-        env = {"PATH": self.bin + ":/usr/bin:/bin:/usr/sbin:/sbin", "HOME": self.root, "FAKE_LOG": self.log, "FAKE_PIP": pip}
+    def run_tool(self, tool, *arguments, pip="", curl=""):
+        env = {"PATH": self.bin + ":/usr/bin:/bin:/usr/sbin:/sbin", "HOME": self.root, "FAKE_LOG": self.log, "FAKE_PIP": pip,
+               "FAKE_CURL": curl}
         return subprocess.run([os.path.join(self.root, "tools", tool), *arguments], env=env, capture_output=True, text=True,
                               timeout=120, check=False)
 
@@ -76,6 +106,9 @@ class MadeUpCheckout(unittest.TestCase):
         wanted = hashlib.sha256(f"form 1\n{PIN}".encode()).hexdigest()
         os.makedirs(os.path.join(self.deps, "libtorch"))
         self.write(".deps/libtorch/.stamp", wanted + "\n")
+        wanted = hashlib.sha256(f"form 1\n{PAGE_PIN}".encode()).hexdigest()
+        os.makedirs(os.path.join(self.deps, "openseadragon"))
+        self.write(".deps/openseadragon/.stamp", wanted + "\n")
 
 
 @unittest.skipUnless(shutil.which("dpkg-query"), "no dpkg on this machine")
@@ -97,6 +130,13 @@ class Check(MadeUpCheckout):
         self.assertEqual(result.returncode, 1)
         self.assertIn(".deps/libtorch is missing", result.stdout)
         self.assertFalse(os.path.exists(self.deps))
+
+    def test_missing_page_is_named(self):
+        self.stamp()
+        shutil.rmtree(os.path.join(self.deps, "openseadragon"))
+        result = self.run_tool("setup", "--check")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(".deps/openseadragon is missing", result.stdout)
 
     def test_other_pins_are_noticed(self):
         self.stamp()
@@ -165,6 +205,30 @@ class Install(MadeUpCheckout):
         self.assertEqual(result.returncode, 1)
         self.assertIn("unpacking failed", result.stderr)
         self.assertEqual(os.listdir(os.path.join(self.deps, "libtorch")), ["old"])
+
+    def test_page_lies_in_its_folder_and_the_registry_is_the_one_of_npm(self):
+        self.assertEqual(self.run_tool("setup").returncode, 0)
+        self.assertEqual(sorted(os.listdir(os.path.join(self.deps, "openseadragon"))), [".stamp", "LICENSE.txt", "openseadragon.min.js"])
+        self.assertFalse(os.path.exists(os.path.join(self.deps, "openseadragon.tgz")))
+        with open(self.log, encoding="utf-8") as asked:
+            self.assertIn("https://registry.example.test/npm/openseadragon/-/openseadragon-1.0.tgz\n", asked.read())
+
+    def test_npm_that_fails_is_done_without(self):
+        self.program("npm", "#!/bin/sh\nexit 1\n")
+        self.assertEqual(self.run_tool("setup").returncode, 0)
+        with open(self.log, encoding="utf-8") as asked:
+            self.assertIn("https://registry.npmjs.org/openseadragon/-/openseadragon-1.0.tgz\n", asked.read())
+
+    def test_page_without_network(self):
+        result = self.run_tool("setup", curl="no network")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("openseadragon 1.0 could not be fetched", result.stderr)
+
+    def test_page_of_another_checksum_is_thrown_away(self):
+        result = self.run_tool("setup", curl="other bytes")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("another checksum", result.stderr)
+        self.assertEqual([name for name in os.listdir(self.deps) if "openseadragon" in name], [])
 
     def test_full_disk(self):
         self.program("df", "#!/bin/sh\necho Avail\necho 12M\n")
