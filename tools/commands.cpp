@@ -12,6 +12,7 @@ void add_all_commands(CLI::App& app, Session& session) {
   add_synth(app, session);
   add_tile(app, session);
   add_tissue(app, session);
+  add_view(app, session);
 #endif
 #ifdef CLMNET_HAS_NETS
   add_analyze(app, session);

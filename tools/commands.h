@@ -17,6 +17,7 @@ void add_bench_tiles(CLI::App& bench, Session& session);
 void add_synth(CLI::App& app, Session& session);
 void add_tile(CLI::App& app, Session& session);
 void add_tissue(CLI::App& app, Session& session);
+void add_view(CLI::App& app, Session& session);
 
 // networks
 void add_analyze(CLI::App& app, Session& session);

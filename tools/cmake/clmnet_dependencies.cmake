@@ -16,6 +16,7 @@ if(CLMNET_WITH_WSI)
   pkg_check_modules(libjpeg REQUIRED IMPORTED_TARGET libjpeg)
   pkg_check_modules(vips REQUIRED IMPORTED_TARGET vips)
   pkg_check_modules(lcms2 REQUIRED IMPORTED_TARGET lcms2)
+  pkg_check_modules(cpp_httplib REQUIRED IMPORTED_TARGET cpp-httplib)  # its flags decide the layout of its classes
   pkg_check_modules(hdf5 REQUIRED IMPORTED_TARGET hdf5-serial)
 
   # Debian puts OpenCV's CMake files in libopencv-dev, which brings 200 packages; three libraries are enough here.

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tools/view/lru_cache.h"
+#include "wsi/slide.h"
+
+namespace clmnet::tools::view {
+
+/// A deep-zoom pyramid over a scan: at level l one pixel is 2^(max_level - l) level-0 px square, tiles are kTilePx square
+/// without overlap, and level sizes round up. Positions are exact: nothing is stretched to fit.
+struct DeepZoom {
+  static constexpr int kTilePx = 256;
+
+  wsi::SizePx extent;   ///< level 0, both sides > 0
+
+  int max_level() const;                         ///< the smallest level that is at least the scan
+  std::int64_t downsample(int level) const;      ///< level-0 px per px
+  wsi::SizePx size(int level) const;
+};
+
+/// Where a tile lies; empty when the pyramid has no such tile.
+struct TilePlace {
+  wsi::Level0Px origin;
+  std::int64_t downsample = 1;
+  wsi::SizePx size;              ///< px of the tile; smaller at the right and lower edge
+};
+std::optional<TilePlace> place_tile(const DeepZoom& pyramid, int level, std::int64_t column, std::int64_t row);
+
+/// Baseline JPEG, 4:4:4, of CV_8UC3 in R G B order. Throws std::runtime_error when libjpeg-turbo fails.
+std::string encode_jpeg(const cv::Mat& rgb, int quality);
+
+/// Tiles of the slides of a run, encoded when they are asked for. Open slides and encoded tiles are bounded; any thread may
+/// call any member.
+class SlideTiles {
+ public:
+  struct Limits {
+    std::size_t open_slides = 8;
+    std::size_t cache_bytes = std::size_t{192} << 20;
+    int jpeg_quality = 87;
+  };
+
+  SlideTiles();
+  explicit SlideTiles(const Limits& limits);
+
+  /// Opens the file or takes it from those that are open. Throws InputError as wsi::Slide.
+  std::shared_ptr<const wsi::Slide> slide(const std::filesystem::path& file);
+  /// JPEG, or null when the slide has no such tile.
+  std::shared_ptr<const std::string> tile(const std::filesystem::path& file, int level, std::int64_t column, std::int64_t row);
+  /// The whole slide as JPEG; its longer side is `side_px`.
+  std::shared_ptr<const std::string> thumbnail(const std::filesystem::path& file, int side_px);
+  /// A rectangle in level-0 px as JPEG; its longer side is at most `side_px`. Null when it does not meet the scan.
+  std::shared_ptr<const std::string> crop(const std::filesystem::path& file, const wsi::Level0Rect& box, int side_px);
+
+  std::size_t cached_bytes() const { return jpegs_.used(); }
+
+ private:
+  Limits limits_;
+  LruCache<wsi::Slide> slides_;
+  LruCache<std::string> jpegs_;
+};
+
+}  // namespace clmnet::tools::view
