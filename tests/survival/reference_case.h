@@ -20,8 +20,9 @@ struct Case {
   nlohmann::json settings;
   std::filesystem::path root;  ///< folder that holds cases/ and data/
   CsvTable data;
-  /// Of the expected values only the lists under 'time' or 'times': some cases state nowhere else when to evaluate.
-  nlohmann::json stated_times;
+  /// Of the expected values only what some cases state nowhere else: the lists under 'time' or 'times' (when to evaluate), and
+  /// which names stand under 'published', without their values.
+  nlohmann::json stated;
 
   /// The column of a role, empty where the role is absent or null.
   std::string column(const std::string& role) const;
@@ -33,8 +34,8 @@ struct Case {
   CsvTable table(const std::string& relative_path) const;
 };
 
-/// What Case::stated_times keeps of a case's expected values.
-nlohmann::json only_times(const nlohmann::json& expected);
+/// What Case::stated keeps of a case's expected values.
+nlohmann::json only_stated(const nlohmann::json& expected);
 
 /// Rows of `table` with a value in each of `columns` (neither empty nor NA); R and the Python libraries drop the others.
 std::vector<std::size_t> complete_rows(const CsvTable& table, const std::vector<std::string>& columns);
@@ -60,8 +61,13 @@ struct Comparison {
   std::vector<std::string> misses;
 };
 
-/// null is 'undefined in the reference' and is skipped; {mean, sd, n} is a band over seeds; X_mean beside X_sd another;
-/// tolerance {rel, abs} holds for the rest, NAME_rel for what stands under the key NAME.
+/// By the rule of the reference's check.py: null is 'undefined in the reference' and skipped, every other key must be there,
+/// text is equal, lists are of one length, numbers differ by at most abs + rel * |expected|; {mean, sd, n} is a band over seeds,
+/// 4 sd + 0.01. Where the tolerance has NAME_rel and that is narrower, it holds under the key NAME; `calibration_rel` also where
+/// it is wider.
+/// Four things cannot be equal to the last digit and have a rule of their own: means over a bootstrap's seeds (X_mean, 4 X_sd +
+/// 0.002) and their scatter; shares of a forest's importance (0.03, order by it); what others printed (`published`, half of the
+/// last printed digit); the gradient that is left at an optimum (`max_abs_grad`, at most the reference's).
 Comparison compare(const nlohmann::json& expected, const nlohmann::json& actual, const nlohmann::json& tolerance);
 
 }  // namespace clmnet::survival::reference

@@ -9,6 +9,10 @@ namespace {
 
 using nlohmann::json;
 
+// ranger seeds tree i of seed s with (i + 1) s, so its forests of seeds 1 to 20 share trees and their mean scatters nearly as one
+// forest does: seeds 101 to 110 move the largest share of breast_cancer from 0.145 to 0.128, R's randomForest says 0.131.
+constexpr double kShareMargin = 0.03;
+
 struct Tolerance {
   double rel = 1e-8;
   double abs = 1e-10;
@@ -62,16 +66,14 @@ class Comparer {
       return compare_band(expected["mean"], expected["sd"], band_margin(tolerance_, "rule", 0.01), actual, path);
     }
     if (!actual.is_object()) return miss(path, "an object", short_text(actual));
-    if (is_share_table(expected)) return compare_shares(expected, actual, path, tolerance);
+    if (is_share_table(expected)) return compare_shares(expected, actual, path);
     for (const auto& [key, value] : expected.items()) {
       const std::string below = path + "/" + key;
       const auto is_band = [&](const char* ending, const std::string& sibling_ending) {
         return key.ends_with(ending) && expected.contains(key.substr(0, key.rfind('_')) + sibling_ending);
       };
-      if (is_band("_sd", "_mean")) continue;
       if (value.is_null()) continue;
-      // What others have printed for these data is a second witness, not a result: what is there is compared as printed.
-      if (below.starts_with("/published/") && (value.is_string() || !actual.contains(key))) continue;
+      if (below == "/published/source") continue;   // where it was printed
       if (!actual.contains(key)) {
         miss(below, "a value", "nothing");
         continue;
@@ -79,8 +81,8 @@ class Comparer {
       if (is_band("_mean", "_sd")) {
         compare_band(value, expected[key.substr(0, key.rfind('_')) + "_sd"], band_margin(tolerance_, "bootstrap", 0.002),
                      actual[key], below);
-      } else if ((key == "lower" || key == "upper") && expected.contains("se") && tolerance_.contains("se_rel")) {
-        compare_limits(value, actual[key], expected["se"], below, tolerance);
+      } else if (is_band("_sd", "_mean")) {
+        compare_scatter(value, band_margin(tolerance_, "bootstrap", 0.002), actual[key], below);
       } else if (key == "max_abs_grad" && value.is_number() && actual[key].is_number()) {
         // How far from the optimum the reference stopped: nearer is no miss.
         ++result_.compared;
@@ -91,37 +93,43 @@ class Comparer {
     }
   }
 
-  /// Variables of a forest with their share of the importance, averaged over seeds: near ties may change places, so the
-  /// share of each name is compared. One run scatters about an average of seeds; forests' margin is 0.01.
+  /// Variables of a forest with their share of the importance, averaged over seeds, the largest first. Two that stand
+  /// nearer than the margin may change places.
   static bool is_share_table(const json& expected) { return expected.size() == 2 && expected.contains("name") && expected.contains("share"); }
 
-  void compare_shares(const json& expected, const json& actual, const std::string& path, Tolerance tolerance) {
-    if (!actual.contains("all")) return miss(path, "'all', the share of every variable", "nothing");
-    for (std::size_t i = 0; i < expected["name"].size(); ++i) {
-      if (expected["name"][i].is_null()) continue;   // fewer than ten variables
-      const auto name = expected["name"][i].get<std::string>();
-      tolerance.abs = std::max(tolerance.abs, 0.03);
-      compare_number(expected["share"][i], actual["all"].value(name, json()), path + "/" + name, tolerance);
+  void compare_shares(const json& expected, const json& actual, const std::string& path) {
+    const json& names = expected["name"];
+    const auto complete = [&](const char* key) { return actual.contains(key) && actual[key].is_array() && actual[key].size() == names.size(); };
+    if (!complete("name") || !complete("share")) return miss(path, "names and shares of " + std::to_string(names.size()), "something else");
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i].is_null()) continue;   // fewer variables than places
+      const std::string place = path + "/" + names[i].get<std::string>();
+      const double wanted = expected["share"][i].get<double>();
+      compare_number(wanted, actual["share"][i], path + "/share[" + std::to_string(i) + "]", {0, kShareMargin});
+      const auto found = std::find(actual["name"].begin(), actual["name"].end(), names[i]);
+      // The last places may go to a variable that the reference just left out.
+      if (found == actual["name"].end()) {
+        if (wanted - expected["share"].back().get<double>() > kShareMargin) miss(place, "a place", "none");
+        continue;
+      }
+      compare_number(wanted, actual["share"][static_cast<std::size_t>(found - actual["name"].begin())], place, {0, kShareMargin});
     }
   }
 
-  /// Limits that stand beside an error with its own tolerance may be off by what that error may be off.
-  void compare_limits(const json& expected, const json& actual, const json& std_err, const std::string& path, Tolerance tolerance) {
-    if (!expected.is_array() || !std_err.is_array() || std_err.size() != expected.size() || !actual.is_array() ||
-        actual.size() != expected.size()) {
-      return visit(expected, actual, path, tolerance);
-    }
-    const double allowed = 2 * tolerance_["se_rel"].get<double>();
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      Tolerance own = tolerance;
-      if (std_err[i].is_number()) own.abs += allowed * std_err[i].get<double>();
-      visit(expected[i], actual[i], path + "[" + std::to_string(i) + "]", own);
+  /// The scatter over a handful of seeds is itself known to a factor: over ten seeds, beyond 4 lies 1 in 5,000 (F test).
+  void compare_scatter(double expected, double margin, const json& actual, const std::string& path) {
+    ++result_.compared;
+    if (!actual.is_number() || !(actual.get<double>() <= 4 * expected + margin) || !(actual.get<double>() >= expected / 4 - margin)) {
+      miss(path, text_of(expected) + " within a factor of 4", short_text(actual));
     }
   }
 
   Tolerance tolerance_of(const std::string& key, Tolerance outer) const {
     const std::string name = key + "_rel";
-    if (tolerance_.contains(name) && tolerance_[name].is_number()) outer.rel = tolerance_[name].get<double>();
+    if (!tolerance_.contains(name) || !tolerance_[name].is_number()) return outer;
+    const double stated = tolerance_[name].get<double>();
+    // A wider one holds for `calibration` only: the reference ends its iterations there in the ninth digit.
+    if (stated < outer.rel || key == "calibration") outer.rel = stated;
     return outer;
   }
 

@@ -78,7 +78,7 @@ json describe(const Case& test, const std::string& ties, const Eigen::MatrixXd& 
   result["loglik_null"] = number(model.log_likelihood_null);
   result["loglik"] = number(model.log_likelihood);
   result["lr_test"] = test_json(model.likelihood_ratio);
-  result["wald_test"] = test_json(model.wald);
+  result["wald_test"] = test_json(model.robust_wald.value_or(model.wald));
   result["score_test"] = test_json(model.score);
   result["aic"] = number(model.aic());
   result["n"] = model.n;
@@ -94,7 +94,7 @@ json describe(const Case& test, const std::string& ties, const Eigen::MatrixXd& 
   result["martingale_residuals_first5"] = list_of(residuals.martingale.head(shown));
   result["deviance_residuals_first5"] = list_of(residuals.deviance.head(shown));
   result["linear_predictor_uncentered_first5"] = list_of(model.linear_predictor.head(shown));
-  if (residuals.schoenfeld.rows() > 0) result["schoenfeld_first"] = list_of(residuals.schoenfeld.row(0));
+  result["schoenfeld_first"] = residuals.schoenfeld.rows() > 0 ? list_of(residuals.schoenfeld.row(0)) : json(std::vector<json>(names.size()));
   result["zph"] = zph_json(model, x, outcome, options, names);
   if (!options.strata) {
     const auto times = test.times_at("/" + ties + "/baseline_cumhaz_x0/time");

@@ -169,6 +169,8 @@ json run_logistic(const Case& test) {
   std::vector<std::uint8_t> y;
   for (const double value : numbers_in(test.data, rows, outcome)) y.push_back(value != 0);
   LogisticOptions options;
+  options.tolerance = 1e-14;   // the reference's, which matters where there is no maximum
+  options.max_iterations = 100;
   if (!weight.empty()) {
     const auto values = numbers_in(test.data, rows, weight);
     options.weights = Eigen::Map<const Eigen::VectorXd>(values.data(), static_cast<Eigen::Index>(values.size()));

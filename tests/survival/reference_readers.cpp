@@ -70,25 +70,23 @@ json dorfman_berbaum_metz_json(const DorfmanBerbaumMetz& r) {
 
 double level_of(const Case& test) { return 1 - test.settings.value("alpha", 0.05); }
 
-/// What programs that print to fewer digits published for the same data: the same numbers by their names.
-json published_names(const ObuchowskiRockette& jackknife, const ObuchowskiRockette& delong) {
-  const auto common = [](const ObuchowskiRockette& r) -> json {
-    return {{"ms_t", number(r.ms_t)}, {"ms_tr", number(r.ms_tr)}, {"cov1", number(r.cov1)}, {"cov2", number(r.cov2)},
-            {"cov3", number(r.cov3)}, {"var_error", number(r.var_error)}};
+/// What programs that print to fewer digits published for the same data: the numbers of one analysis by their names.
+json published_names(const ObuchowskiRockette& r) {
+  const auto& random = r.random_readers_random_cases;
+  json result = {{"ms_t", number(r.ms_t)}, {"ms_r", number(r.ms_r)}, {"ms_tr", number(r.ms_tr)}, {"cov1", number(r.cov1)}, {"cov2", number(r.cov2)},
+                 {"cov3", number(r.cov3)}, {"var_error", number(r.var_error)}, {"auc", matrix(r.fom)}, {"denominator", number(random.denominator)},
+                 {"F", number(random.statistic)}, {"ddf", number(random.df2)}, {"p", number(random.p)}};
+  const auto test_json = [](const TreatmentTest& test, const char* statistic) {
+    json entry = {{statistic, number(test.statistic)}, {"ddf", number(test.df2)}, {"p", number(test.p)}};
+    if (test.differences.empty()) return entry;
+    const auto& d = test.differences.front();
+    entry.update({{"diff", number(d.estimate)}, {"se", number(d.std_err)}, {"lower", number(d.lower)}, {"upper", number(d.upper)}});
+    return entry;
   };
-  json iowa = common(jackknife), mrmcaov = common(delong);
-  const auto& random = jackknife.random_readers_random_cases;
-  iowa["auc"] = matrix(jackknife.fom);
-  iowa["RRRC"] = {{"F", number(random.statistic)}, {"ddf", number(random.df2)}, {"p", number(random.p)}};
-  if (!random.differences.empty()) {
-    const auto& d = random.differences.front();
-    iowa["RRRC"].update({{"diff", number(d.estimate)}, {"se", number(d.std_err)}, {"lower", number(d.lower)}, {"upper", number(d.upper)}});
-  }
-  iowa["FRRC"] = {{"X2", number(jackknife.fixed_readers_random_cases.statistic)}, {"p", number(jackknife.fixed_readers_random_cases.p)}};
-  iowa["RRFC"] = {{"F", number(jackknife.random_readers_fixed_cases.statistic)}, {"p", number(jackknife.random_readers_fixed_cases.p)}};
-  const auto& d = delong.random_readers_random_cases;
-  mrmcaov.update({{"denominator", number(d.denominator)}, {"F", number(d.statistic)}, {"ddf", number(d.df2)}, {"p", number(d.p)}});
-  return {{"iowa_jackknife", iowa}, {"mrmcaov_delong", mrmcaov}};
+  result["RRRC"] = test_json(random, "F");
+  result["FRRC"] = test_json(r.fixed_readers_random_cases, "X2");
+  result["RRFC"] = test_json(r.random_readers_fixed_cases, "F");
+  return result;
 }
 
 FrocStudy froc_study_of(const Case& test) {
@@ -158,10 +156,16 @@ json run_mrmc(const Case& test) {
   };
   const auto jackknife = analyse(AucCovariance::jackknife), delong = analyse(AucCovariance::delong);
   const auto diseased = std::count(study.diseased.begin(), study.diseased.end(), 1);
-  json published = published_names(jackknife, delong);
+  const auto unbiased = analyse(AucCovariance::unbiased);
+  json published = json::object();
+  const json printed = test.stated.value("published", json::object());
+  for (const auto& [name, unused] : printed.items()) {
+    const auto by = [&](const char* method) { return name.find(method) != std::string::npos; };
+    published[name] = published_names(by("delong") ? delong : by("unbiased") ? unbiased : jackknife);
+  }
   return {{"or_jackknife", obuchowski_rockette_json(jackknife, study.treatments)},
           {"or_delong", obuchowski_rockette_json(delong, study.treatments)},
-          {"or_unbiased", obuchowski_rockette_json(analyse(AucCovariance::unbiased), study.treatments)},
+          {"or_unbiased", obuchowski_rockette_json(unbiased, study.treatments)},
           {"dbm_jackknife", dorfman_berbaum_metz_json(dorfman_berbaum_metz(auc, leave_one_out_auc(study)))},
           {"n_pos", diseased}, {"n_neg", static_cast<long>(study.diseased.size()) - diseased}, {"published", published}};
 }

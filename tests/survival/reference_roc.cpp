@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
+
+#include <Eigen/Core>
 
 #include "survival/binary_metrics.h"
 #include "survival/roc.h"
@@ -36,13 +39,20 @@ Data read(const Case& test) {
 json interval_json(const Interval& interval) { return {number(interval.lower), number(interval.upper)}; }
 
 json bootstrap_json(const Scored& data, BootstrapUnit unit, const std::optional<Groups>& clusters) {
-  double lower = 0, upper = 0;
+  std::vector<double> lower, upper;
   for (int seed = 1; seed <= kSeeds; ++seed) {
     const Interval interval = bootstrap_auc(data, unit, clusters, kResamples, static_cast<std::uint64_t>(seed));
-    lower += interval.lower / kSeeds;
-    upper += interval.upper / kSeeds;
+    lower.push_back(interval.lower);
+    upper.push_back(interval.upper);
   }
-  return {{"reps", kResamples}, {"seeds", kSeeds}, {"lower_mean", number(lower)}, {"upper_mean", number(upper)}};
+  const auto over_seeds = [](const std::vector<double>& values) {
+    const Eigen::Map<const Eigen::ArrayXd> all(values.data(), kSeeds);
+    return std::pair{all.mean(), std::sqrt((all - all.mean()).square().sum() / (kSeeds - 1))};
+  };
+  const auto [lower_mean, lower_sd] = over_seeds(lower);
+  const auto [upper_mean, upper_sd] = over_seeds(upper);
+  return {{"reps", kResamples}, {"seeds", kSeeds}, {"lower_mean", number(lower_mean)}, {"lower_sd", number(lower_sd)},
+          {"upper_mean", number(upper_mean)}, {"upper_sd", number(upper_sd)}};
 }
 
 json proportion_json(const Proportion& p) {
