@@ -66,19 +66,20 @@ Kappa cohen_kappa(const Eigen::MatrixXd& table, KappaWeight weight, double level
   }
   result.kappa = (result.observed - result.expected) / beyond;
   const Eigen::VectorXd row_mean = w * column, column_mean = w.transpose() * row;
+  // Both are variances about their own mean, summed as such: differences of squares would leave rounding where they are 0.
+  const double centre = result.kappa - result.expected * (1 - result.kappa);
   double spread = 0, spread_null = 0;
   for (Eigen::Index i = 0; i < p.rows(); ++i) {
     for (Eigen::Index j = 0; j < p.cols(); ++j) {
       const double mean = row_mean[i] + column_mean[j];
-      const double off = w(i, j) - mean * (1 - result.kappa);
+      const double off = w(i, j) - mean * (1 - result.kappa) - centre, off_null = w(i, j) - mean + result.expected;
       spread += p(i, j) * off * off;
-      spread_null += row[i] * column[j] * (w(i, j) - mean) * (w(i, j) - mean);
+      spread_null += row[i] * column[j] * off_null * off_null;
     }
   }
-  const double centre = result.kappa - result.expected * (1 - result.kappa);
   const double scale = result.n * beyond * beyond;
-  result.std_err = std::sqrt(std::max(0.0, spread - centre * centre) / scale);
-  result.std_err_null = std::sqrt(std::max(0.0, spread_null - result.expected * result.expected) / scale);
+  result.std_err = std::sqrt(spread / scale);
+  result.std_err_null = std::sqrt(spread_null / scale);
   result.lower = result.kappa - z_level * result.std_err;
   result.upper = result.kappa + z_level * result.std_err;
   result.z = result.kappa / result.std_err_null;

@@ -13,7 +13,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-
 OperatingPoint point_of(const RocCurve& curve, std::size_t i) {
   const double sensitivity = curve.true_positive_rate[i], specificity = 1 - curve.false_positive_rate[i];
   return {curve.threshold[i], sensitivity, specificity, sensitivity + specificity - 1};
@@ -129,7 +128,14 @@ Calibration calibration(const Scored& data, double clip) {
   LogisticOptions fixed;
   fixed.offset = logit.col(0);
   const LogisticModel large = fit_logistic(Eigen::MatrixXd(n, 0), data.positive, fixed);
-  return {slope.coefficient[1], slope.std_err[1], slope.coefficient[0], large.coefficient[0], large.std_err[0], observed / expected};
+  Calibration result{slope.coefficient[1], slope.std_err[1], slope.coefficient[0], large.coefficient[0], large.std_err[0], observed / expected};
+  // Without a maximum there is nothing to report: scores that part the classes have no slope, one class alone has no intercept either.
+  const bool one_class = observed == 0 || observed == static_cast<double>(n);
+  // An error of a thousand on logits of deviation 1: the likelihood is flat there.
+  const double deviation = std::sqrt((logit.array() - logit.mean()).square().mean());
+  if (one_class || slope.deviance < 1e-6 * static_cast<double>(n) || slope.std_err[1] * deviation > 1e3) result.slope = result.slope_std_err = result.intercept_with_slope = kNaN;
+  if (one_class) result.in_the_large = result.in_the_large_std_err = kNaN;
+  return result;
 }
 
 McNemar mcnemar(const std::vector<std::uint8_t>& first_right, const std::vector<std::uint8_t>& second_right) {
@@ -147,11 +153,11 @@ McNemar mcnemar(const std::vector<std::uint8_t>& first_right, const std::vector<
   }
   const double tail = binomial_cdf(std::min(b, c), n, 0.5);
   result.exact_p = std::min(1.0, 2 * tail);
-  // Half of what was seen counts as more extreme on either side; with b = c both halves are the same table.
-  result.mid_p = b == c ? 1 - binomial_density(b, n, 0.5) : 2 * tail - binomial_density(std::min(b, c), n, 0.5);
+  // Tables as extreme as the one seen count half (Fagerland et al. 2013); with b = c there is one such table, else two.
+  result.mid_p = b == c ? 1 - binomial_density(b, n, 0.5) / 2 : 2 * tail - binomial_density(std::min(b, c), n, 0.5);
   result.chi_squared = (b - c) * (b - c) / n;
   result.p = chi_squared_upper(result.chi_squared, 1);
-  const double corrected = std::max(0.0, std::abs(b - c) - 1);
+  const double corrected = std::abs(b - c) - 1;   // as printed by Edwards and computed by statsmodels, also where b = c
   result.corrected_chi_squared = corrected * corrected / n;
   result.corrected_p = chi_squared_upper(result.corrected_chi_squared, 1);
   return result;

@@ -42,7 +42,8 @@ struct ProbabilityScores {
 };
 ProbabilityScores probability_scores(const Scored& data, int bins = 10);
 
-/// Logistic recalibration on logit(p), p held `clip` away from 0 and 1 (Cox 1958; Steyerberg 2019).
+/// Logistic recalibration on logit(p), p held `clip` away from 0 and 1 (Cox 1958; Steyerberg 2019). NaN where there is no maximum:
+/// scores that part the classes, one class only.
 struct Calibration {
   double slope = 0, slope_std_err = 0, intercept_with_slope = 0;
   double in_the_large = 0, in_the_large_std_err = 0;  ///< intercept with the slope held at 1

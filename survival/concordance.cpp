@@ -84,6 +84,7 @@ class PairCounter {
         order_(ascending_order(outcome.time)), weight_(outcome.size(), 0.0) {
     concordant.assign(outcome.size(), 0.0);
     discordant = tied = concordant;
+    if (!outcome.entry.empty()) by_entry_ = ascending_order(outcome.entry);
     set_weights();
     count_later_subjects();
     count_earlier_events();
@@ -118,11 +119,14 @@ class PairCounter {
     return begin;
   }
 
-  /// Backwards in time: each event against all who outlive it.
+  /// Backwards in time: each event against all who outlive it and have entered before it.
   void count_later_subjects() {
     PrefixSums later(ranks_.distinct);
+    std::size_t entered = by_entry_.size();
     for (std::size_t end = order_.size(); end > 0;) {
       const std::size_t begin = block_begin(end);
+      const double now = outcome_.time[order_[begin]];
+      for (; entered > 0 && outcome_.entry[by_entry_[entered - 1]] >= now; --entered) later.add(ranks_.own[by_entry_[entered - 1]], -1);
       double censored = 0;
       for (std::size_t k = begin; k < end; ++k) {
         if (outcome_.event[order_[k]] != 0) continue;
@@ -175,14 +179,17 @@ class PairCounter {
   /// Forwards in time: each subject against the events that it outlives, for its share in the error.
   void count_earlier_events() {
     PrefixSums earlier(ranks_.distinct);
-    const auto take = [&](std::size_t row) {
+    const auto take = [&](std::size_t row, double sign = 1) {
       const Sides found = sides(earlier, ranks_, row);
-      concordant[row] += found.higher;
-      discordant[row] += found.lower;
-      tied[row] += found.tied;
+      concordant[row] += sign * found.higher;
+      discordant[row] += sign * found.lower;
+      tied[row] += sign * found.tied;
     };
+    std::size_t entered = 0;
     for (std::size_t begin = 0; begin < order_.size();) {
       std::size_t end = begin;
+      // What happened up to someone's entry was not seen by them.
+      for (; entered < by_entry_.size() && outcome_.entry[by_entry_[entered]] < outcome_.time[order_[begin]]; ++entered) take(by_entry_[entered], -1);
       while (end < order_.size() && outcome_.time[order_[end]] == outcome_.time[order_[begin]]) ++end;
       for (std::size_t k = begin; k < end; ++k) {
         if (outcome_.event[order_[k]] != 0) take(order_[k]);
@@ -200,13 +207,15 @@ class PairCounter {
   const Outcome& outcome_;
   const ConcordanceOptions& options_;
   RiskRanks ranks_;
-  std::vector<std::uint32_t> order_;
+  std::vector<std::uint32_t> order_, by_entry_;
   std::vector<double> weight_;
 };
 
 void require_valid_risk(const Outcome& outcome, const std::vector<double>& risk, const ConcordanceOptions& options) {
   require_valid(outcome);
-  if (!outcome.entry.empty()) throw std::invalid_argument("concordance: late entry is not supported");
+  if (!outcome.entry.empty() && options.inverse_censoring_weights) {
+    throw std::invalid_argument("concordance: weights for censoring are not defined with late entry");
+  }
   const auto require_size = [&](std::size_t size, const char* what) {
     if (size != outcome.size()) throw std::invalid_argument(std::string("concordance: ") + what + " and times differ in size");
   };

@@ -18,8 +18,8 @@ struct ConcordanceOptions {
 };
 
 /// Probability that of two subjects the one with the higher risk has the event first (Harrell et al. 1982).
-/// A pair counts when the earlier time is an event; someone censored at an event's time outlives it. Pairs with equal risk
-/// count half. The error is the infinitesimal jackknife's (Therneau, concordance vignette of R's survival).
+/// A pair counts when the earlier time is an event; someone censored at an event's time outlives it. With late entry the other
+/// one must have entered before the event. Pairs with equal risk count half. The error is the infinitesimal jackknife's (Therneau, concordance vignette of R's survival).
 struct Concordance {
   double c = 0;        ///< NaN when no pair can be compared
   double std_err = 0;
@@ -30,7 +30,7 @@ struct Concordance {
 };
 
 /// risk: n, larger is worse. O(n log n). Throws std::invalid_argument as require_valid, when sizes differ, a risk is not
-/// finite, or there is late entry. With weights, throws when the censoring curve is 0 before an event that counts.
+/// finite, or weights meet late entry. With weights, throws when the censoring curve is 0 before an event that counts.
 Concordance concordance(const Outcome& outcome, const std::vector<double>& risk, const ConcordanceOptions& options = {});
 
 }  // namespace clmnet::survival

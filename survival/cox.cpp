@@ -115,6 +115,13 @@ void add_robust(CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, con
   model.robust_wald = test_of(quadratic_form_of_inverse(part, model.coefficient(kept)), model.df());
 }
 
+void add_concordance(CoxModel& model, const Outcome& outcome, const CoxOptions& options) {
+  ConcordanceOptions pairs;
+  pairs.strata = options.strata;
+  pairs.clusters = options.clusters;
+  model.concordance = concordance(outcome, {model.linear_predictor.begin(), model.linear_predictor.end()}, pairs);
+}
+
 }  // namespace
 
 double Baseline::at(double when) const {
@@ -161,10 +168,11 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
     kept = independent_columns(start.information);
     model.log_likelihood_null = model.log_likelihood = start.log_likelihood;
   }
-  const double none = kNaN;
-  model.likelihood_ratio = model.wald = model.score = {none, static_cast<int>(kept.size()), none};
   if (kept.empty()) {
-    model.baseline.resize(strata ? strata->size() : 1);
+    // Nothing was estimated and nothing is tested: the likelihood did not move, on no degrees of freedom.
+    model.likelihood_ratio = model.wald = model.score = {0, 0, 1};
+    model.baseline = baseline_of(likelihood, Eigen::VectorXd::Zero(p), strata ? strata->size() : 1);
+    if (options.with_concordance) add_concordance(model, outcome, options);
     return model;
   }
   if (static_cast<Eigen::Index>(kept.size()) < p) {
@@ -195,12 +203,7 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
   for (const Eigen::Index j : kept) model.linear_predictor += x.col(j) * model.coefficient[j];
   model.baseline = baseline_of(likelihood, newton.beta, strata ? strata->size() : 1);
   if (options.clusters) add_robust(model, x, outcome, options);
-  if (options.with_concordance && outcome.entry.empty()) {
-    ConcordanceOptions pairs;
-    pairs.strata = options.strata;
-    pairs.clusters = options.clusters;
-    model.concordance = concordance(outcome, {model.linear_predictor.begin(), model.linear_predictor.end()}, pairs);
-  }
+  if (options.with_concordance) add_concordance(model, outcome, options);
   return model;
 }
 

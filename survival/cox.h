@@ -18,7 +18,7 @@ struct CoxOptions {
   CoxTies ties = CoxTies::efron;
   std::optional<Groups> strata;    ///< own baseline hazard each, common coefficients
   std::optional<Groups> clusters;  ///< adds the robust (sandwich) covariance, summed over clusters (Lin and Wei 1989)
-  int max_iterations = 50;
+  int max_iterations = 20;       ///< as R's coxph; a likelihood without a maximum is left there
   double tolerance = 1e-14;        ///< relative change of the log-likelihood that ends Newton's method
   bool with_concordance = true;
 };
@@ -56,7 +56,7 @@ struct CoxModel {
   Eigen::VectorXd used_std_err() const;  ///< robust where there is one
 };
 
-/// x n x p, finite. Without events every coefficient is NaN and `converged` false.
+/// x n x p, finite. Without events every coefficient is NaN and `converged` false; the tests are 0 on 0 degrees of freedom.
 /// Throws std::invalid_argument as require_valid, when sizes differ, x is not finite or p is 0.
 CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options = {});
 

@@ -173,16 +173,18 @@ CoxResiduals cox_residuals(const CoxModel& model, const Eigen::Ref<const Eigen::
     residuals.score(row, fit.kept) = score.row(i);
     residuals.dfbeta(row, fit.kept) = score.row(i) * covariance;
   }
-  const auto deaths = data.death_times(fit.eta, true);
+  // Covariates without a coefficient have Schoenfeld residuals too; both likelihoods sort alike.
+  const bool all_kept = static_cast<Eigen::Index>(fit.kept.size()) == p;
+  const CoxLikelihood full = all_kept ? data : CoxLikelihood(x, outcome, options.strata ? &*options.strata : nullptr, options.ties);
+  const auto deaths = full.death_times(fit.eta, true);
   residuals.schoenfeld = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(data.events()), p);
   residuals.scaled_schoenfeld = residuals.schoenfeld;
   Eigen::Index next = 0;
   for (const auto& at : deaths) {
     for (Eigen::Index i = at.begin; i < at.begin + at.deaths; ++i, ++next) {
-      const Eigen::RowVectorXd residual = data.x().row(i) - at.mean.transpose();
-      residuals.schoenfeld(next, fit.kept) = residual;
+      residuals.schoenfeld.row(next) = full.x().row(i) - at.mean.transpose();
       residuals.scaled_schoenfeld(next, fit.kept) =
-          residual * covariance * static_cast<double>(data.events()) + fit.beta.transpose();
+          residuals.schoenfeld(next, fit.kept) * covariance * static_cast<double>(data.events()) + fit.beta.transpose();
       residuals.death_time.push_back(at.time);
     }
   }

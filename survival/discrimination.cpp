@@ -66,6 +66,26 @@ void append(TimeCurve& curve, double time, double value, const Eigen::VectorXd& 
   curve.upper.push_back(std::isnan(value) ? kNaN : std::min(1.0, value + z * error));
 }
 
+/// Kaplan-Meier at each of `times`. As the weights it takes times as they are: neither riskRegression nor scikit-survival merges
+/// those that differ by rounding.
+std::vector<double> survival_at(const Outcome& outcome, const std::vector<std::uint32_t>& by_time, const std::vector<double>& times) {
+  std::vector<double> result;
+  double survival = 1;
+  std::size_t begin = 0;
+  for (const double t : times) {
+    while (begin < by_time.size() && outcome.time[by_time[begin]] <= t) {
+      std::size_t end = begin;
+      double deaths = 0;
+      for (; end < by_time.size() && outcome.time[by_time[end]] == outcome.time[by_time[begin]]; ++end) deaths += outcome.event[by_time[end]];
+      const double at_risk = static_cast<double>(by_time.size() - begin);
+      survival *= (at_risk - deaths) / at_risk;
+      begin = end;
+    }
+    result.push_back(survival);
+  }
+  return result;
+}
+
 /// Risks in ascending order and where each run of ties ends.
 struct RankedRisk {
   RankedRisk(const std::vector<double>& risk, double tolerance) : order(ascending_order(risk)) {
@@ -110,14 +130,12 @@ void add_auc(DynamicAuc& result, const Outcome& outcome, const std::vector<std::
   append(result, t, auc, own + influence_of_weights(outcome, by_time, share, t), options.level);
 }
 
-double mean_by_drop(const Outcome& outcome, const std::vector<double>& times, const std::vector<double>& value) {
-  if (times.size() == 1) return value[0];
-  const KaplanMeier curve = kaplan_meier(outcome);
+double mean_by_drop(const std::vector<double>& survival, const std::vector<double>& value) {
+  if (value.size() == 1) return value[0];
   double sum = 0, before = 1;
-  for (std::size_t k = 0; k < times.size(); ++k) {
-    const double survival = evaluate(curve, times[k]).survival;
-    sum += value[k] * (before - survival);
-    before = survival;
+  for (std::size_t k = 0; k < value.size(); ++k) {
+    sum += value[k] * (before - survival[k]);
+    before = survival[k];
   }
   return sum / (1 - before);
 }
@@ -137,7 +155,7 @@ DynamicAuc cumulative_dynamic_auc(const Outcome& outcome, const std::vector<doub
   const auto by_time = ascending_order(outcome.time);
   DynamicAuc result;
   for (const double t : times) add_auc(result, outcome, by_time, ranked, censoring, t, options);
-  result.mean = mean_by_drop(outcome, times, result.value);
+  result.mean = mean_by_drop(survival_at(outcome, by_time, times), result.value);
   return result;
 }
 
@@ -179,12 +197,13 @@ BrierScore brier_score(const Outcome& outcome, const Eigen::Ref<const Eigen::Mat
 }
 
 Eigen::MatrixXd null_survival(const Outcome& outcome, const std::vector<double>& times) {
-  const KaplanMeier curve = kaplan_meier(outcome);
-  Eigen::MatrixXd survival(static_cast<Eigen::Index>(outcome.size()), static_cast<Eigen::Index>(times.size()));
-  for (std::size_t k = 0; k < times.size(); ++k) {
-    survival.col(static_cast<Eigen::Index>(k)).setConstant(evaluate(curve, times[k]).survival);
-  }
-  return survival;
+  require_valid(outcome);
+  require_times(times);
+  if (!outcome.entry.empty()) throw std::invalid_argument("null_survival: late entry is not supported");
+  const auto survival = survival_at(outcome, ascending_order(outcome.time), times);
+  Eigen::MatrixXd result(static_cast<Eigen::Index>(outcome.size()), static_cast<Eigen::Index>(times.size()));
+  for (std::size_t k = 0; k < times.size(); ++k) result.col(static_cast<Eigen::Index>(k)).setConstant(survival[k]);
+  return result;
 }
 
 std::vector<CalibrationGroup> survival_calibration(const Outcome& outcome, const std::vector<double>& survival_at_time, double time,

@@ -36,7 +36,8 @@ struct BrierScore : TimeCurve {
 BrierScore brier_score(const Outcome& outcome, const Eigen::Ref<const Eigen::MatrixXd>& survival, const std::vector<double>& times,
                        const IpcwOptions& options = {});
 
-/// n x times: the Kaplan-Meier estimate for everyone, the score to beat.
+/// n x times: the Kaplan-Meier estimate for everyone, the score to beat. Times are not merged, as the weights' are not.
+/// Throws as cumulative_dynamic_auc; late entry is an error.
 Eigen::MatrixXd null_survival(const Outcome& outcome, const std::vector<double>& times);
 
 /// Predicted against observed survival at one time in groups of equal size by prediction.

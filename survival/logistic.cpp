@@ -19,8 +19,15 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kCollinear = 1e-11;   // of a covariate's variance that earlier ones leave
 constexpr double kSeparated = 1e-8;
 
+constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+constexpr double kFurthest = 30;   // beyond it R's binomial family holds the probability: separated data end at its numbers
+
 double log_one_plus_exp(double v) { return v > 0 ? v + std::log1p(std::exp(-v)) : std::log1p(std::exp(v)); }
-double logistic(double v) { return v >= 0 ? 1 / (1 + std::exp(-v)) : std::exp(v) / (1 + std::exp(v)); }
+double logistic(double v) {
+  if (v > kFurthest) return 1 / (1 + kEpsilon);
+  if (v < -kFurthest) return kEpsilon / (1 + kEpsilon);
+  return v >= 0 ? 1 / (1 + std::exp(-v)) : std::exp(v) / (1 + std::exp(v));
+}
 
 /// Covariates with mean 0 and deviation 1, and what leads back.
 struct Design {
@@ -73,7 +80,11 @@ struct Fit {
 
 double deviance_of(const Design& design, const Eigen::VectorXd& eta) {
   double sum = 0;
-  for (Eigen::Index i = 0; i < eta.size(); ++i) sum += 2 * design.weights[i] * (log_one_plus_exp(eta[i]) - design.y[i] * eta[i]);
+  for (Eigen::Index i = 0; i < eta.size(); ++i) {
+    const double against = design.y[i] > 0 ? -eta[i] : eta[i];
+    const double loss = std::abs(eta[i]) <= kFurthest ? log_one_plus_exp(against) : against > 0 ? -std::log(kEpsilon / (1 + kEpsilon)) : std::log1p(kEpsilon);
+    sum += 2 * design.weights[i] * loss;
+  }
   return sum;
 }
 
@@ -82,9 +93,9 @@ void reweighted_step(const Design& design, const Eigen::VectorXd& eta, Fit& fit)
   const Eigen::Index n = eta.size();
   Eigen::VectorXd weight(n), response(n);
   for (Eigen::Index i = 0; i < n; ++i) {
-    const double mu = logistic(eta[i]), variance = std::max(mu * (1 - mu), std::numeric_limits<double>::min());
-    weight[i] = design.weights[i] * variance;
-    response[i] = weight[i] * (eta[i] - design.offset[i]) + design.weights[i] * (design.y[i] - mu);
+    const double mu = logistic(eta[i]), variance = mu * (1 - mu), slope = std::abs(eta[i]) <= kFurthest ? variance : kEpsilon;
+    weight[i] = design.weights[i] * slope * slope / variance;
+    response[i] = weight[i] * (eta[i] - design.offset[i] + (design.y[i] - mu) / slope);
   }
   fit.information = design.x.transpose() * weight.asDiagonal() * design.x;
   fit.beta = fit.information.ldlt().solve(design.x.transpose() * response);
@@ -135,8 +146,6 @@ Fit iterate(const Design& design, const LogisticOptions& options, const Eigen::V
     deviance = deviance_of(design, eta);
     fit.mu = probability();
   }
-  const Eigen::VectorXd weight = design.weights.array() * fit.mu.array() * (1 - fit.mu.array());
-  fit.information = design.x.transpose() * weight.asDiagonal() * design.x;
   fit.deviance = deviance;
   return fit;
 }

@@ -52,7 +52,10 @@ Correlation pearson(const std::vector<double>& a, const std::vector<double>& b) 
   const Moments m = moments(a, b);
   Correlation result{kNaN, kNaN, static_cast<int>(a.size())};
   if (m.aa == 0 || m.bb == 0) return result;
-  result.r = std::clamp(m.ab / (std::sqrt(m.aa) * std::sqrt(m.bb)), -1.0, 1.0);
+  // One root of the product: exactly 1 for values in proportion. Two roots where the product leaves the range of doubles.
+  const double product = m.aa * m.bb;
+  const double scale = std::isnormal(product) ? std::sqrt(product) : std::sqrt(m.aa) * std::sqrt(m.bb);
+  result.r = std::clamp(m.ab / scale, -1.0, 1.0);
   const double df = m.n - 2;
   if (df > 0) {
     result.p = student_two_sided_p(result.r * std::sqrt(df / ((1 - result.r) * (1 + result.r))), df);

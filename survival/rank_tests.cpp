@@ -114,7 +114,10 @@ LocationTest wilcoxon_signed_rank(const std::vector<double>& a, const std::vecto
     size.push_back(std::abs(value));
   }
   LocationTest result{kNaN, kNaN, kNaN, static_cast<int>(d.size()), "normal approximation"};
-  if (d.empty()) return result;
+  if (d.empty()) {
+    if (all.size() > kExactTied) return result;   // the approximation has no variance
+    return {0, 1, kNaN, 0, "exact"};              // one way to put signs to nothing, and it was seen
+  }
   const auto ranks = mid_ranks(size);
   const double n = static_cast<double>(d.size());
   double plus = 0;

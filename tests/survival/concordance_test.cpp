@@ -36,6 +36,7 @@ Concordance all_pairs(const Outcome& o, const std::vector<double>& risk) {
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t j = 0; j < n; ++j) {
       if (o.event[i] == 0 || !(o.time[i] < o.time[j] || (o.time[i] == o.time[j] && o.event[j] == 0))) continue;
+      if (!o.entry.empty() && o.entry[j] >= o.time[i]) continue;
       const double sign = risk[i] > risk[j] ? 1 : risk[i] < risk[j] ? -1 : 0;
       (sign > 0 ? result.concordant : sign < 0 ? result.discordant : result.tied_risk) += 1;
       for (const auto k : {i, j}) {
@@ -58,7 +59,8 @@ TEST(Concordance, AgreesWithLookingAtEveryPair) {
     Outcome outcome;
     std::vector<double> risk;
     for (int i = 0; i < 120; ++i) {
-      outcome.time.push_back(static_cast<double>(random() % 20));
+      outcome.time.push_back(static_cast<double>(random() % 20 + draw % 2));
+      if (draw % 2) outcome.entry.push_back(static_cast<double>(random() % static_cast<std::uint64_t>(outcome.time.back())));
       outcome.event.push_back(random() % 3 != 0);
       risk.push_back(static_cast<double>(random() % 10));
     }
@@ -74,9 +76,9 @@ TEST(Concordance, RefusesBadInput) {
   const Outcome outcome{{1, 2}, {1, 1}};
   EXPECT_THROW(concordance(outcome, {1}), std::invalid_argument);
   EXPECT_THROW(concordance(outcome, {1, std::numeric_limits<double>::quiet_NaN()}), std::invalid_argument);
-  EXPECT_THROW(concordance({{1, 2}, {1, 1}, {0, 0}}, {1, 2}), std::invalid_argument);
   ConcordanceOptions weighted;
   weighted.inverse_censoring_weights = true;
+  EXPECT_THROW(concordance({{1, 2}, {1, 1}, {0, 0}}, {1, 2}, weighted), std::invalid_argument);
   weighted.convention = IpcwConvention::scikit_survival;
   // The last subject is censored together with the last event: G is 0 there.
   EXPECT_THROW(concordance({{1, 2, 2}, {1, 1, 0}}, {1, 2, 3}, weighted), std::invalid_argument);
