@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 namespace clmnet::tools::view {
 namespace {
 
@@ -60,8 +63,9 @@ TEST(HttpGuard, TokenInTheCookieOfThisPort) {
     request.cookie = cookie;
     EXPECT_EQ(status(on("10.0.0.5"), request), 200) << cookie;
   }
-  for (const auto& cookie : {"clmnet_view_8081=" + kToken, "xclmnet_view_8080=" + kToken, "clmnet_view_8080=", "clmnet_view_8080=" + kToken + "0",
-                             "clmnet_view_8080" + kToken, std::string(";;;")}) {
+  for (const std::string& cookie : std::vector<std::string>{
+           "clmnet_view_8081=" + kToken, "xclmnet_view_8080=" + kToken, "clmnet_view_8080=", "clmnet_view_8080=" + kToken + "0",
+           "clmnet_view_8080" + kToken, ";;;"}) {
     request.cookie = cookie;
     EXPECT_EQ(status(on("10.0.0.5"), request), 403) << cookie;
   }
