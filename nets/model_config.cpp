@@ -166,6 +166,7 @@ ModelConfig read_model_config(const fs::path& folder) {
   config.map_from_class_weight = ours.number("map_from_class_weight", 0, 100);
   config.class_threshold = ours.number("class_threshold", 0, 1);
   config.map_threshold = ours.number("map_threshold", 0, 1);
+  config.raw_map_threshold = ours.number("raw_map_threshold", 0, 1);
   config.crf = read_crf(ours.child("crf"));
   return config;
 }
@@ -190,6 +191,7 @@ json to_json(const ModelConfig& config) {
             {"map_from_class_weight", config.map_from_class_weight},
             {"class_threshold", config.class_threshold},
             {"map_threshold", config.map_threshold},
+            {"raw_map_threshold", config.raw_map_threshold},
             {"crf",
              {{"gauss_sxy_px", config.crf.gauss_sxy_px},
               {"gauss_weight", config.crf.gauss_weight},

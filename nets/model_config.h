@@ -37,7 +37,8 @@ struct ModelConfig {
   std::vector<MemberConfig> members;
   double map_from_class_weight = 0;  ///< share of the ensemble's class logits in its map logits, >= 0
   double class_threshold = 0.5;      ///< a tile is tumour from here; chosen on validation patients
-  double map_threshold = 0.5;        ///< a pixel is tumour from here; chosen on validation patients
+  double map_threshold = 0.5;        ///< a pixel of the refined map is tumour from here; chosen on validation patients
+  double raw_map_threshold = 0.5;    ///< the same before the CRF
   CrfOptions crf{2, 2, 20, 13, 3, 5, 1e-4, 0};  ///< at the map's resolution; threads is the machine's own matter
 
   std::int64_t feature_size() const;

@@ -142,7 +142,10 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   const fs::path model_folder = args.model.empty() ? default_model_folder() : fs::path(args.model);
   nets::Ensemble ensemble(model_folder, device);
   const std::string checksum = sha256_of_file(model_folder / "config.json");
-  if (!setup.threshold_given) setup.outputs.map_threshold = ensemble.config().map_threshold;
+  if (!setup.threshold_given) {
+    const nets::ModelConfig& model = ensemble.config();
+    setup.outputs.map_threshold = setup.analysis.refine ? model.map_threshold : model.raw_map_threshold;
+  }
   const RunFolder run(args.out, configuration(args, setup, ensemble.config(), checksum));
 
   ProgressBar bar;

@@ -50,17 +50,16 @@ void add_map(const torch::Tensor& map, const torch::Tensor& mask, Predictor& pre
   predictor.false_share.push_back(score.false_share);
 }
 
-/// Dice after the CRF, which works at the resolution that slides' maps have.
-/// map [h,w], rgb uint8 [h,w,3]
-double dice_after_crf(const torch::Tensor& map, const torch::Tensor& rgb, const torch::Tensor& mask, const nets::ModelConfig& model) {
-  if (!mask.defined()) return kUndefined;
+/// The map after the CRF, which works at the resolution that slides' maps have.
+/// map [h,w], rgb uint8 [h,w,3]; [h,w] -> [h/px,w/px]
+torch::Tensor refined_map(const torch::Tensor& map, const torch::Tensor& rgb, const nets::ModelConfig& model) {
   const std::int64_t px = nets::SlideAnalysisOptions{}.map_px;
   const auto coarse = [&](const torch::Tensor& x) { return torch::avg_pool2d(x, px).contiguous(); };  // [1,C,h,w]
   torch::Tensor p = coarse(map.unsqueeze(0).unsqueeze(0)).clamp(0, 1);
   const torch::Tensor guide = coarse(rgb.permute({2, 0, 1}).unsqueeze(0).to(torch::kFloat32)).add(0.5).to(torch::kUInt8)[0].permute({1, 2, 0}).contiguous();
   const auto height = static_cast<int>(p.size(2)), width = static_cast<int>(p.size(3));
   std::vector<float> refined = nets::refine(guide.data_ptr<std::uint8_t>(), p.data_ptr<float>(), height, width, model.crf);
-  return score_map(torch::from_blob(refined.data(), {height, width}), mask, model.map_threshold).dice;
+  return torch::from_blob(refined.data(), {height, width}).clone();
 }
 
 json number_or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
@@ -117,8 +116,8 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
       const auto n = static_cast<std::int64_t>(i);
       torch::Tensor& mask = masks[batch.rows[i]];
       predictors[0].probability.push_back(1 - said.probability[n][0].item<double>());
-      add_map(said.map[n], mask, predictors[0]);
-      predictors[0].dice_crf.push_back(dice_after_crf(said.map[n], batch.rgb[n], mask, model));
+      add_map(mask.defined() ? refined_map(said.map[n], batch.rgb[n], model) : said.map[n], mask, predictors[0]);
+      predictors[0].dice_before_crf.push_back(score_map(said.map[n], mask, model.raw_map_threshold).dice);
       for (std::size_t k = 1; k < predictors.size(); ++k) {
         const auto member = static_cast<std::int64_t>(k - 1);
         predictors[k].probability.push_back(1 - said.member_probability[n][member][0].item<double>());
@@ -156,7 +155,7 @@ json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& row
               {"auc_ci", nullptr},
               {"dice", mean(predictor.dice)},
               {"false_tumour_share", mean(predictor.false_share)}};
-  if (!predictor.dice_crf.empty()) out["dice_crf"] = mean(predictor.dice_crf);
+  if (!predictor.dice_before_crf.empty()) out["dice_before_crf"] = mean(predictor.dice_before_crf);
   if (tp + fn == 0 || fp + tn == 0) return out;
   out["auc"] = number_or_null(survival::auc(scored));
   const survival::Interval interval =

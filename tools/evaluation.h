@@ -16,7 +16,7 @@ struct Predictor {
   double class_threshold = 0.5, map_threshold = 0.5;
   std::vector<double> probability;  ///< of tumour, one per image
   std::vector<double> dice;         ///< one per image; NaN without a known mask that holds tumour
-  std::vector<double> dice_crf;     ///< the ensemble's after the CRF; empty for a network
+  std::vector<double> dice_before_crf;  ///< of the ensemble, whose dice is after the CRF; empty for a network
   std::vector<double> false_share;  ///< share of the pixels called tumour, where the known mask is empty; else NaN
 };
 

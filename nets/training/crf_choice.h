@@ -7,12 +7,13 @@ namespace clmnet::nets {
 /// What a CRF came to on the validation images.
 struct CrfChoice {
   CrfOptions crf;
-  double dice_before = 0;  ///< of all tumour pixels of all known masks together, at the model's map threshold
+  double threshold = 0.5;  ///< of the refined probability, in steps of 1/256
+  double dice_before = 0;  ///< of all tumour pixels of all known masks together, at the best threshold
   double dice_after = 0;
 };
 
 /// Chooses the CRF's kernels and weights on the validation images as they are (not their augmented views), with the fusion
-/// that `config` holds, and writes them into it: those of the highest Dice coefficient, of equals the first and weakest. Where
+/// that `config` holds, and writes them into it, with the threshold that goes with them: those of the highest Dice coefficient, of equals the first and weakest. Where
 /// no candidate is better than the map itself the weights are 0, which leaves the map as it is.
 CrfChoice choose_crf(const ValidationOutputs& outputs, ModelConfig& config);
 

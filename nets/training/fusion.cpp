@@ -67,9 +67,9 @@ torch::Tensor weighted_sum(const std::vector<torch::Tensor>& logits, const torch
 torch::Tensor tumour_probability(const torch::Tensor& logits) { return 1 - torch::softmax(logits, 1).select(1, 0); }
 
 /// 0.5 where nothing is known.
-double threshold_where_known(const torch::Tensor& logits, const torch::Tensor& target) {
+double threshold_where_known(const torch::Tensor& logits, const torch::Tensor& target, ThresholdFor what) {
   const torch::Tensor known = target.ge(0);
-  return best_threshold(tumour_probability(logits).masked_select(known), target.masked_select(known).gt(0));
+  return best_threshold(tumour_probability(logits).masked_select(known), target.masked_select(known).gt(0), what);
 }
 
 }  // namespace
@@ -155,11 +155,12 @@ void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config) {
 
   const torch::NoGradGuard no_grad;
   for (std::size_t k = 0; k < count; ++k) {
-    config.members[k].class_threshold = threshold_where_known(class_logits[k], outputs.label);
-    config.members[k].map_threshold = threshold_where_known(map_logits[k], outputs.mask);
+    config.members[k].class_threshold = threshold_where_known(class_logits[k], outputs.label, ThresholdFor::balanced_accuracy);
+    config.members[k].map_threshold = threshold_where_known(map_logits[k], outputs.mask, ThresholdFor::dice);
   }
-  config.class_threshold = threshold_where_known(fused_class, outputs.label);
-  config.map_threshold = threshold_where_known(fused_map(), outputs.mask);
+  config.class_threshold = threshold_where_known(fused_class, outputs.label, ThresholdFor::balanced_accuracy);
+  config.raw_map_threshold = threshold_where_known(fused_map(), outputs.mask, ThresholdFor::dice);
+  config.map_threshold = config.raw_map_threshold;  // until a CRF is chosen
 }
 
 torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config) {
@@ -175,7 +176,7 @@ torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConf
                             config.map_from_class_weight * fused_class.unsqueeze(-1).unsqueeze(-1));
 }
 
-double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth) {
+double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth, ThresholdFor what) {
   const torch::Tensor p = probability.to(torch::kFloat64).contiguous();
   const torch::Tensor t = truth.to(torch::kFloat64).contiguous();
   const auto n = static_cast<std::size_t>(p.numel());
@@ -191,7 +192,8 @@ double best_threshold(const torch::Tensor& probability, const torch::Tensor& tru
   for (std::size_t i = 0; i <= n; ++i) {
     const double above = i == 0 ? 1.0 : value[order[i - 1]], below = i == n ? 0.0 : value[order[i]];
     if (i == 0 || i == n || above > below) {
-      const double score = true_positives / positives + 1 - false_positives / negatives;
+      const double score = what == ThresholdFor::dice ? 2 * true_positives / (positives + true_positives + false_positives)
+                                                      : true_positives / positives + 1 - false_positives / negatives;
       const double at = below < 0.5 && 0.5 <= above ? 0.5 : 0.5 * (above + below);
       if (score > best + 1e-12 || (score > best - 1e-12 && std::abs(at - 0.5) < std::abs(best_at - 0.5))) {
         best = score;

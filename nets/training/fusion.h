@@ -33,8 +33,13 @@ void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
 /// Probability of tumour of each pixel as `config` fuses the networks.  float [M,h,w].
 torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config);
 
-/// The threshold in [0,1] of highest balanced accuracy; of equally good ones the nearest to 0.5.
+/// What a threshold is chosen for: balanced accuracy of images, whose classes may be rare or common elsewhere; Dice coefficient
+/// of pixels, most of which hold no tumour.
+enum class ThresholdFor { balanced_accuracy, dice };
+
+/// The best threshold in [0,1]; of equally good ones the nearest to 0.5.
 /// probability [n], truth [n] of 0 and 1
-double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth);
+double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth,
+                      ThresholdFor what = ThresholdFor::balanced_accuracy);
 
 }  // namespace clmnet::nets

@@ -171,7 +171,7 @@ std::string methods(const json& s, const json& configuration) {
          " chose epochs, calibration, fusion weights, thresholds and the CRF; the fold itself was predicted once. AUC: Mann-Whitney, "
          "interval by bootstrap over patients (2,000 resamples, percentile). Proportions: Wilson intervals. Ensemble against networks: "
          "DeLong's paired test and McNemar's exact test, Holm's correction; both take images as independent. Dice: mean over images "
-         "with tumour, before the CRF; after it " + fixed(s["predictors"]["ensemble"]["dice_crf"]) +
+         "with tumour, for the ensemble after the CRF; before it " + fixed(s["predictors"]["ensemble"]["dice_before_crf"]) +
          ". Calibration error: expected, ten bins of equal width. clmnet " + escape_html(configuration["version"]) +
          ". Research use, not a medical device.</p>\n";
 }

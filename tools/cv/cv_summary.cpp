@@ -50,7 +50,7 @@ CvTable join_repeats(const CvTable& table) {
       return mean_of_defined(picked);
     };
     joined.rows.push_back(table.rows[rows.front()]);
-    joined.dice_crf.push_back(mean(table.dice_crf));
+    joined.dice_before_crf.push_back(mean(table.dice_before_crf));
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
       joined.columns[c].probability.push_back(mean(table.columns[c].probability));
       joined.columns[c].called.push_back(mean(table.columns[c].called) >= 0.5 ? 1 : 0);
@@ -109,7 +109,7 @@ CvTable pick(const CvTable& table, int repeat, int fold) {
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     if (table.rows[i].repeat != repeat || table.rows[i].fold != fold) continue;
     part.rows.push_back(table.rows[i]);
-    part.dice_crf.push_back(table.dice_crf[i]);
+    part.dice_before_crf.push_back(table.dice_before_crf[i]);
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
       part.columns[c].probability.push_back(table.columns[c].probability[i]);
       part.columns[c].called.push_back(table.columns[c].called[i]);
@@ -147,7 +147,7 @@ json fold_by_fold(const CvTable& table, std::size_t c) {
     values["recall"].push_back(calls.sensitivity.value);
     values["f1"].push_back(calls.f1);
     values["dice"].push_back(mean_of_defined(part.columns[c].dice));
-    if (c == 0) values["dice_crf"].push_back(mean_of_defined(part.dice_crf));
+    if (c == 0) values["dice_before_crf"].push_back(mean_of_defined(part.dice_before_crf));
   }
   json out = json::object();
   for (const auto& [name, list] : values) out[name] = spread(list);
@@ -208,7 +208,7 @@ json summarise(const CvTable& table) {
   json predictors = json::object();
   for (std::size_t c = 0; c < joined.columns.size(); ++c) {
     json& entry = predictors[joined.columns[c].name] = overall(joined, joined.columns[c]);
-    if (c == 0) entry["dice_crf"] = number(mean_of_defined(joined.dice_crf));
+    if (c == 0) entry["dice_before_crf"] = number(mean_of_defined(joined.dice_before_crf));
     entry["folds"] = fold_by_fold(table, c);
   }
   std::map<std::string, bool> patients;

@@ -35,7 +35,7 @@ CvTable make_cv_table(const std::vector<nets::ManifestRow>& rows, const std::vec
     for (const double p : predictor.probability) column.called.push_back(p >= predictor.class_threshold ? 1 : 0);
     table.columns.push_back(std::move(column));
   }
-  table.dice_crf = predictors.front().dice_crf;
+  table.dice_before_crf = predictors.front().dice_before_crf;
   return table;
 }
 
@@ -46,7 +46,7 @@ void append(CvTable& table, const CvTable& more) {
   }
   const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   add(table.rows, more.rows);
-  add(table.dice_crf, more.dice_crf);
+  add(table.dice_before_crf, more.dice_before_crf);
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
     if (table.columns[c].name != more.columns.at(c).name) throw InputError("folds of different networks: " + more.columns[c].name);
     add(table.columns[c].probability, more.columns[c].probability);
@@ -61,7 +61,7 @@ void write_cv_table(const std::filesystem::path& file, const CvTable& table) {
   for (const char* what : {"prob_", "called_", "dice_"}) {
     for (const auto& column : table.columns) text << ',' << what << column.name;
   }
-  text << ",dice_ensemble_crf\n" << std::setprecision(9);
+  text << ",dice_before_crf\n" << std::setprecision(9);
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const auto& row = table.rows[i];
     text << csv_field(row.image) << ',' << csv_field(row.patient) << ',' << csv_field(row.diagnosis) << ',' << row.label << ','
@@ -69,7 +69,7 @@ void write_cv_table(const std::filesystem::path& file, const CvTable& table) {
     for (const auto& column : table.columns) text << ',' << column.probability[i];
     for (const auto& column : table.columns) text << ',' << static_cast<int>(column.called[i]);
     for (const auto& column : table.columns) text << ',' << dice_cell(column.dice[i]);
-    text << ',' << dice_cell(table.dice_crf[i]) << '\n';
+    text << ',' << dice_cell(table.dice_before_crf[i]) << '\n';
   }
   write_atomically(file, text.str());
 }
@@ -91,7 +91,7 @@ CvTable read_cv_table(const std::filesystem::path& file) {
       column.called.push_back(number(i, "called_" + column.name) > 0 ? 1 : 0);
       column.dice.push_back(read_dice(csv, i, csv.column("dice_" + column.name)));
     }
-    table.dice_crf.push_back(read_dice(csv, i, csv.column("dice_ensemble_crf")));
+    table.dice_before_crf.push_back(read_dice(csv, i, csv.column("dice_before_crf")));
   }
   return table;
 }

@@ -25,7 +25,7 @@ struct CvTable {
   };
   std::vector<Row> rows;
   std::vector<Column> columns;        ///< the ensemble first
-  std::vector<double> dice_crf;       ///< of the ensemble after the CRF
+  std::vector<double> dice_before_crf;       ///< of the ensemble, whose dice is after it
 };
 
 /// The table of one fold from its predictions.
@@ -34,7 +34,7 @@ CvTable make_cv_table(const std::vector<nets::ManifestRow>& rows, const std::vec
 /// Adds another fold's rows; both must have the same columns.
 void append(CvTable& table, const CvTable& more);
 
-/// CSV: image,patient_id,diagnosis,tumour,repeat,fold, then prob_, called_, dice_ of each column and dice_ensemble_crf.
+/// CSV: image,patient_id,diagnosis,tumour,repeat,fold, then prob_, called_, dice_ of each column and dice_before_crf.
 void write_cv_table(const std::filesystem::path& file, const CvTable& table);
 /// Throws InputError naming file and column when it is not what write_cv_table writes.
 CvTable read_cv_table(const std::filesystem::path& file);

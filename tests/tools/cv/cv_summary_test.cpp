@@ -21,7 +21,7 @@ CvTable four_images(int repeat = 1) {
                 {"c.png", "p3", "cancer, late", 1, repeat, 2}, {"d.png", "p4", "normal", 0, repeat, 2}};
   table.columns = {{"ensemble", {0.9, 0.1, 0.8, 0.2}, {1, 0, 1, 0}, {0.8, kNaN, 0.6, kNaN}},
                    {"unet", {0.9, 0.6, 0.5, 0.2}, {1, 1, 0, 0}, {0.7, kNaN, kNaN, kNaN}}};
-  table.dice_crf = {0.9, kNaN, 0.7, kNaN};
+  table.dice_before_crf = {0.9, kNaN, 0.7, kNaN};
   return table;
 }
 
@@ -35,7 +35,7 @@ TEST(CvSummary, OfFourImagesByHand) {
   EXPECT_DOUBLE_EQ(ensemble["accuracy"]["value"], 1);
   EXPECT_NEAR(ensemble["accuracy"]["ci"][0].get<double>(), 4 / (4 + 1.959964 * 1.959964), 1e-6);  // Wilson, all right
   EXPECT_DOUBLE_EQ(ensemble["dice"], 0.7);
-  EXPECT_DOUBLE_EQ(ensemble["dice_crf"], 0.8);
+  EXPECT_DOUBLE_EQ(ensemble["dice_before_crf"], 0.8);
   EXPECT_NEAR(ensemble["brier"].get<double>(), (0.01 + 0.01 + 0.04 + 0.04) / 4, 1e-12);
   const auto& unet = s["predictors"]["unet"];
   EXPECT_DOUBLE_EQ(unet["auc"], 0.75);  // 0.5 below 0.6: one of four pairs
@@ -91,7 +91,7 @@ TEST(CvTable, ComesBackFromItsFile) {
   EXPECT_EQ(table.columns[1].called, four_images().columns[1].called);
   EXPECT_DOUBLE_EQ(table.columns[0].probability[2], 0.8);
   EXPECT_TRUE(std::isnan(table.columns[0].dice[1]));
-  EXPECT_DOUBLE_EQ(table.dice_crf[0], 0.9);
+  EXPECT_DOUBLE_EQ(table.dice_before_crf[0], 0.9);
 }
 
 TEST(CvTable, RefusesOtherFilesAndMixedNetworks) {
