@@ -21,7 +21,7 @@ def map_code(column, row):
 
 def grey_tiff(levels):
     """Uncompressed tiled 8-bit TIFF; levels: [(width, height, code(column, row))], tiles of 256."""
-    out, next_at, directories = bytearray(b"II*\0\0\0\0\0"), 4, len(levels)
+    out, next_at = bytearray(b"II*\0\0\0\0\0"), 4
     for width, height, code in levels:
         offsets = []
         for top in range(0, height, 256):
@@ -43,7 +43,6 @@ def grey_tiff(levels):
             out += struct.pack("<HHI", tag, kind, len(values)) + word
         next_at = len(out)
         out += b"\0\0\0\0"
-    assert directories
     return bytes(out)
 
 
@@ -65,7 +64,7 @@ def make_run(folder, clmnet):
                "tile_px": 112, "tile_um_per_px": 2.0, "version": "0.1.0"}
     write(os.path.join(run, "run.json"), json.dumps({"configuration": {"command": "analyze"}, "slides": [summary]}))
     write(os.path.join(run, "drawn", "summary.json"), json.dumps(summary))
-    write(os.path.join(run, "gone", "summary.json"), json.dumps({**summary, "file": "gone.svs", "slide": "gone"}))
+    write(os.path.join(run, "gone", "summary.json"), json.dumps({**summary, "file": "gone.svs", "slide": "gone", "tumour_regions": 0}))
     write(os.path.join(run, "drawn", "heatmap.tiff"), grey_tiff([(MAP_WIDTH, MAP_HEIGHT, map_code)]))
     write(os.path.join(run, "drawn", "tiles.csv"),
           "minx,miny,width,height,prob_normal,prob_tumour,vgg16_prob_tumour\n0,0,448,448,0.75,0.25,0.5\n392,0,448,448,0,1,0\n")

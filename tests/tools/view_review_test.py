@@ -112,6 +112,20 @@ class Kept(Review):
         self.assertAlmostEqual(regions["wilson_95"][1], 0.954413, places=5)
         self.assertIsNone(self.state()["concordance"]["slides"]["rate"])
 
+    def test_kappa_of_slides(self):
+        # The program calls tumour on 'drawn' (1 region) and none on 'gone'. Agreeing with both: kappa 1. Disagreeing with 'gone':
+        # the reader calls tumour twice, observed 1/2, expected 1/2 * 1, kappa 0. Unsure does not count.
+        gone = lambda verdict: self.viewer.change("/api/review", {**self.verdict(verdict, ""), "reader": self.reader, "slide": "gone"})  # noqa: E731
+        self.assertIsNone(self.state()["concordance"]["slides"]["kappa"])
+        self.kept(self.verdict("agree", ""))
+        self.assertIsNone(self.state()["concordance"]["slides"]["kappa"])
+        gone("agree")
+        self.assertEqual(self.state()["concordance"]["slides"]["kappa"], 1)
+        gone("disagree")
+        self.assertEqual(self.state()["concordance"]["slides"]["kappa"], 0)
+        gone("unsure")
+        self.assertIsNone(self.state()["concordance"]["slides"]["kappa"])
+
 
 class Survives(Review):
     def test_a_killed_server(self):

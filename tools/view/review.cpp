@@ -113,6 +113,19 @@ bool can_be_undone(const std::vector<json>& before, const json& undo) {
   return std::any_of(before.begin(), before.end(), same) && std::none_of(before.begin(), before.end(), undone);
 }
 
+/// Calls of the program (rows) and the reader (columns): no tumour, tumour.
+survival::Kappa slide_kappa(const ReviewState& state, const ViewRun& run) {
+  Eigen::MatrixXd table = Eigen::MatrixXd::Zero(2, 2);
+  for (const auto& [key, verdict] : state.verdicts) {
+    const ViewSlide* slide = key.second.empty() ? run.find(key.first) : nullptr;
+    if (slide == nullptr || verdict.at("verdict") == "unsure") continue;
+    const int program = slide->number("tumour_regions", 0) > 0 ? 1 : 0;
+    const int reader = verdict.at("verdict") == "agree" ? program : 1 - program;
+    ++table(program, reader);
+  }
+  return survival::cohen_kappa(table);
+}
+
 json finite_or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
 
 }  // namespace
@@ -196,7 +209,7 @@ json review_geojson(const ReviewState& state, const ViewSlide& slide, const json
   return {{"type", "FeatureCollection"}, {"features", features}};
 }
 
-json concordance(const ReviewState& state) {
+json concordance(const ReviewState& state, const ViewRun& run) {
   std::map<std::string, std::map<std::string, int>> counts;
   for (const auto& [key, verdict] : state.verdicts) {
     ++counts[key.second.empty() ? "slides" : "regions"][verdict.at("verdict").get<std::string>()];
@@ -212,10 +225,13 @@ json concordance(const ReviewState& state) {
                       {"wilson_95", {finite_or_null(rate.wilson_lower), finite_or_null(rate.wilson_upper)}},
                       {"exact_95", {finite_or_null(rate.exact_lower), finite_or_null(rate.exact_upper)}}};
   }
+  const auto kappa = slide_kappa(state, run);
+  document["slides"]["kappa"] = finite_or_null(kappa.kappa);
+  document["slides"]["kappa_95"] = {finite_or_null(kappa.lower), finite_or_null(kappa.upper)};
   return document;
 }
 
-json state_json(const ReviewState& state, const std::string& slide) {
+json state_json(const ReviewState& state, const ViewRun& run, const std::string& slide) {
   json verdicts = json::array(), slides = json::object(), corrections = json::array(), comments = json::array();
   for (const auto& [key, verdict] : state.verdicts) {
     if (key.first == slide) verdicts.push_back(verdict);
@@ -228,7 +244,7 @@ json state_json(const ReviewState& state, const std::string& slide) {
     if (entry.at("slide") == slide) comments.push_back(entry);
   }
   return {{"verdicts", verdicts}, {"slides", slides}, {"corrections", corrections}, {"comments", comments},
-          {"concordance", concordance(state)}};
+          {"concordance", concordance(state, run)}};
 }
 
 ReviewDesk::ReviewDesk(ViewRun& run) : run_(run), journal_(run.folder() / "review") {}
@@ -237,7 +253,7 @@ Reply ReviewDesk::get(const Query& query) const {
   if (query.path == "/api/review/readers") return json_reply(journal_.readers());
   const std::string reader = query.parameter("reader"), slide = query.parameter("slide");
   if (!is_reader_name(reader)) return error_reply(400, "reader: expected a name of letters, digits, blanks, '.', '_', '-'");
-  if (query.path == "/api/review") return json_reply(state_json(fold_review(journal_.entries(reader)), slide));
+  if (query.path == "/api/review") return json_reply(state_json(fold_review(journal_.entries(reader)), run_, slide));
   if (query.path == "/api/review/geojson") return geojson(reader, slide);
   return error_reply(404, "there is nothing under this address");
 }

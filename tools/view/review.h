@@ -34,10 +34,13 @@ nlohmann::json review_geojson(const ReviewState& state, const ViewSlide& slide, 
 
 /// Of the reader's verdicts agree and disagree (unsure counts apart): how often the reader agrees with the program, with the
 /// limits of Wilson (1927) and Clopper and Pearson (1934) at 95 %. Null limits where nothing was judged.
-nlohmann::json concordance(const ReviewState& state);
+/// For slides also Cohen's kappa of the calls 'tumour' and 'no tumour' with its 95 % interval: the program calls tumour where it
+/// outlined a region, the reader calls the same or the opposite. Every region is called tumour by the program, so kappa says
+/// nothing of regions. Null where it is undefined (both always gave one and the same call).
+nlohmann::json concordance(const ReviewState& state, const ViewRun& run);
 
 /// The state as the page wants it.
-nlohmann::json state_json(const ReviewState& state, const std::string& slide);
+nlohmann::json state_json(const ReviewState& state, const ViewRun& run, const std::string& slide);
 
 /// Answers /api/review: reading, adding one entry, and writing RUN/review/training-<reader>.
 class ReviewDesk {

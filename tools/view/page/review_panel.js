@@ -150,9 +150,10 @@ export class ReviewPanel {
     }
   }
 
-  concordanceText({ agree, disagree, unsure, rate, wilson_95: [low, high] }, what) {
+  concordanceText({ agree, disagree, unsure, rate, wilson_95: [low, high], kappa, kappa_95: limits }, what) {
     if (rate === null) return `No ${what} judged in this run.`;
     return `Agreed with ${agree} of ${agree + disagree} ${what} of this run: ${percent(rate)} (95 % interval ${percent(low)} to ${percent(high)}, Wilson)` +
-      `${unsure ? `, ${unsure} unsure` : ""}.`;
+      `${unsure ? `, ${unsure} unsure` : ""}.` +
+      (typeof kappa === "number" ? ` Cohen's kappa ${kappa.toFixed(2)}${limits[0] === null ? "" : ` (95 % interval ${limits[0].toFixed(2)} to ${limits[1].toFixed(2)})`}.` : "");
   }
 }
