@@ -87,9 +87,9 @@ export class MapLayer {
 
   /**
    * Draws what box (level-0 px) shows. The context's transform takes level-0 px to the canvas; scale: canvas px per level-0 px.
-   * contour: null, or the code to outline at.
+   * contour: null, or the code to outline at; line: canvas px that a thin line has on this screen.
    */
-  draw(context, box, scale, opacity, contour) {
+  draw(context, box, scale, opacity, contour, line) {
     const level = this.levelFor(scale);
     const { origin_x: x0, origin_y: y0, tile_px: side } = this.layer;
     const fx = this.layer.downsample_x * 2 ** level, fy = this.layer.downsample_y * 2 ** level;
@@ -121,9 +121,9 @@ export class MapLayer {
       if (!tile) return;
       const path = this.outline(tile, level, column, row, contour);
       inTile(column, row, () => {
-        for (const [colour, width] of [["#ffffff", 3], ["#000000", 1.2]]) {
+        for (const [colour, width] of [["#ffffff", 3.6], ["#000000", 1.8]]) {
           context.strokeStyle = colour;
-          context.lineWidth = width / (scale * Math.sqrt(fx * fy));
+          context.lineWidth = width * line / (scale * Math.sqrt(fx * fy));
           context.stroke(path);
         }
       });

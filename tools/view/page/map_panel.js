@@ -143,7 +143,8 @@ export class MapPanel {
     context.rect(from * frame.width, 0, (to - from) * frame.width, frame.height);
     context.clip();
     frame.toSlideSpace();
-    layer.draw(context, frame.box, frame.scale, Number(byId("opacity").value), byId("contours").checked ? codeAtLeast(this.threshold) : null);
+    layer.draw(context, frame.box, frame.scale, Number(byId("opacity").value), byId("contours").checked ? codeAtLeast(this.threshold) : null,
+      Math.max(frame.ratio, frame.width / 1800));
     context.restore();
   }
 }
