@@ -20,8 +20,17 @@ const overlayAt = (page, points) => page.evaluate((list) => {
 }, points);
 
 const settle = async (page) => {
-  await page.waitForFunction(() => window.clmnet.view.image?.getFullyLoaded());
-  await page.waitForTimeout(700);
+  await page.waitForFunction(() => {
+    const { view, map } = window.clmnet;
+    const viewport = view.viewer.viewport;
+    const rests = viewport && Math.abs(viewport.getZoom(true) / viewport.getZoom(false) - 1) < 1e-6 &&
+      viewport.getCenter(true).distanceTo(viewport.getCenter(false)) < 1e-7;
+    return rests && view.image?.getFullyLoaded() && [...map.layers.values()].every((layer) => [...layer.tiles.values()].every((tile) => tile.values));
+  });
+  await page.evaluate(() => new Promise((drawn) => {
+    window.clmnet.view.redraw();
+    requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  }));
 };
 
 const set = (page, id, value) => page.evaluate(([name, wanted]) => {
@@ -36,8 +45,12 @@ async function layerLiesOnTheSlide(page) {
   await set(page, "contours", false);
   await set(page, "hide-below", false);
   const scaleX = facts.width / facts.map_width, scaleY = facts.height / facts.map_height;
-  for (const zoom of [1, 3, 9]) {
-    await page.evaluate((factor) => { window.clmnet.view.viewer.viewport.zoomTo(window.clmnet.view.viewer.viewport.getHomeZoom() * factor, null, true); }, zoom);
+  for (const [zoom, degrees] of [[1, 0], [3, 0], [9, 0], [3, 90]]) {
+    await page.evaluate(([factor, turn]) => {
+      const { viewport } = window.clmnet.view.viewer;
+      viewport.setRotation(turn, true);
+      viewport.zoomTo(viewport.getHomeZoom() * factor, null, true);
+    }, [zoom, degrees]);
     await settle(page);
     // Just inside the four corners of each map pixel: a layer that is off by a pixel of the screen shows its neighbour there.
     const scale = await page.evaluate(() => window.clmnet.view.scale());
@@ -52,6 +65,7 @@ async function layerLiesOnTheSlide(page) {
       }
     }
     const found = await overlayAt(page, points);
+    assert.equal(await page.evaluate(() => window.clmnet.view.viewer.viewport.getRotation(true)), degrees);
     const colours = await page.evaluate(async () => {
       const { lookupTable } = await import("/colour_maps.js");
       return [...lookupTable("viridis", 1)];
@@ -66,6 +80,7 @@ async function layerLiesOnTheSlide(page) {
     });
     assert.ok(seen > 20, `zoom ${zoom}: only ${seen} points were on the screen`);
   }
+  await page.evaluate(() => window.clmnet.view.viewer.viewport.setRotation(0, true));
   await page.keyboard.press("0");
   await settle(page);
 }
@@ -95,25 +110,25 @@ async function reviewByKeys(page) {
   await page.fill("#reader", "Dr Test");
   await page.locator("#viewer").focus();
   const kept = () => page.waitForResponse((response) => response.url().endsWith("/api/review") && response.request().method() === "POST" && response.ok());
-  const press = async (key) => { const answer = kept(); await page.keyboard.press(key); await answer; await page.waitForTimeout(700); };
+  const press = async (key) => { const answer = kept(); await page.keyboard.press(key); await answer; };
+  const entries = (count) => page.waitForFunction((wanted) => document.querySelectorAll("#entries li").length === wanted, count);
   await page.waitForSelector("#review-controls:not([hidden])");
   await page.keyboard.press("n");
-  await page.waitForTimeout(1500);
   await press("a");
-  assert.equal(await page.getAttribute('[data-verdict="agree"]', "aria-pressed"), "true");
+  await page.waitForSelector('[data-verdict="agree"][aria-pressed="true"]');
   await page.keyboard.press("g");
   for (const arrow of ["ArrowRight", "ArrowDown", "ArrowLeft"]) {
     await page.keyboard.press("Space");
     await page.keyboard.press(arrow);
-    await page.waitForTimeout(900);
+    await settle(page);
   }
   await press("Enter");
-  assert.equal(await page.locator("#entries li").count(), 1);
+  await entries(1);
   await page.keyboard.press("Escape");
   await press("z");
-  assert.equal(await page.locator("#entries li").count(), 0);
+  await entries(0);
   await press("d");
-  assert.match(await page.textContent("#concordance"), /0 of 1 hot spots/);
+  await page.waitForFunction(() => document.getElementById("concordance").textContent.includes("0 of 1 hot spots"));
 }
 
 async function main() {
