@@ -4,6 +4,7 @@ namespace clmnet::tools {
 
 void add_all_commands(CLI::App& app, Session& session) {
   add_survival(app, session);
+  add_stats(app, session);
   add_synth_cohort(app, session);
   add_doctor(app, session);
 #ifdef CLMNET_HAS_WSI

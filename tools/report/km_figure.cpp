@@ -1,20 +1,20 @@
 #include "tools/report/km_figure.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <sstream>
 #include <stdexcept>
 
+#include "tools/report/figure_style.h"
 #include "tools/report/gnuplot.h"
+#include "tools/report/numbers.h"
 
 namespace clmnet::tools {
 namespace {
 
-// Okabe and Ito 2008: told apart also by the colour-blind and in grey.
-constexpr std::array<const char*, 8> kColours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999933"};
+constexpr auto& kColours = kFigureColours;
 constexpr double kWidthPt = 504, kPlotHeightPt = 330, kRowPt = 16, kBelowAxisPt = 66, kLegendRow = 0.062;
 
 /// Distance of the ticks: months and days as people count them, else 1, 2 or 5 times a power of ten; at most seven of them.
@@ -50,12 +50,6 @@ LegendPlace legend_place(const KmFigure& figure, double longest, double legend_h
   }
   if (lowest_left > legend_height + 0.04) return LegendPlace::lower_left;
   return highest_right < 1 - legend_height - 0.04 ? LegendPlace::upper_right : LegendPlace::above;
-}
-
-std::string number_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
 }
 
 std::string median_text(const KmFigure& figure, std::size_t k) {
@@ -136,14 +130,6 @@ std::string label_of_column(const std::string& column) {
   }
   if (!label.empty()) label[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(label[0])));
   return label;
-}
-
-std::string p_text(double p) {
-  if (std::isnan(p)) return "p undefined";
-  char text[32];
-  if (p < 0.001) return "p < 0.001";
-  std::snprintf(text, sizeof text, p < 0.1 ? "p = %.3f" : "p = %.2f", p);
-  return text;
 }
 
 std::string km_script(const KmFigure& figure) {

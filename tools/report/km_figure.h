@@ -28,7 +28,4 @@ void draw_km(const std::filesystem::path& target, const KmFigure& figure);
 /// A column's name as a label: "overall_survival_months" is "Overall survival (months)".
 std::string label_of_column(const std::string& column);
 
-/// "p < 0.001", "p = 0.012", "p = 0.47"; "p undefined" for NaN.
-std::string p_text(double p);
-
 }  // namespace clmnet::tools

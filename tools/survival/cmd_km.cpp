@@ -1,5 +1,3 @@
-#include <cmath>
-#include <cstdio>
 #include <iostream>
 #include <memory>
 
@@ -8,6 +6,8 @@
 #include "tools/base/error.h"
 #include "tools/report/gnuplot.h"
 #include "tools/report/km_figure.h"
+#include "tools/report/numbers.h"
+#include "tools/report/text_table.h"
 #include "tools/survival/commands.h"
 #include "tools/survival/fit_report.h"
 
@@ -19,6 +19,7 @@ using nlohmann::json;
 struct Args {
   CohortColumns columns;
   std::string group, scale = "log-log", time_label;
+  std::vector<std::string> group_names;
   double level = 0.95;
   std::vector<double> times;
   std::optional<double> tau;
@@ -72,35 +73,43 @@ json curve_json(const Args& args, const Result& result, std::size_t k) {
   return entry;
 }
 
-std::string shown(double value) {
-  if (std::isnan(value)) return "NA";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
-
 void print_table(const Args& args, const Cohort& cohort, const Result& result) {
   const auto scale = scale_of(args.scale);
-  std::printf("%s\n\n%-20s %8s %8s %10s %10s %10s %12s\n", cohort.report_text().c_str(), "", "n", "events", "median", "lower", "upper", "follow-up");
+  TextTable medians({args.group.empty() ? "" : args.group, "n", "events", "median", "lower", "upper", "follow-up"});
   for (std::size_t k = 0; k < result.curves.size(); ++k) {
     const auto median = survival::event_time_quantile(result.curves[k], 0.5, scale, args.level);
-    std::printf("%-20s %8zu %8zu %10s %10s %10s %12s\n", result.names[k].c_str(), result.curves[k].n, result.curves[k].events, shown(median.time).c_str(),
-                shown(median.lower).c_str(), shown(median.upper).c_str(), shown(result.follow_up[k]).c_str());
+    medians.add({result.names[k], std::to_string(result.curves[k].n), std::to_string(result.curves[k].events), number_text(median.time), number_text(median.lower), number_text(median.upper),
+                 number_text(result.follow_up[k])});
   }
+  std::cout << cohort.report_text() << "\n\n" << medians.text();
   for (std::size_t k = 0; k < result.curves.size() && !args.times.empty(); ++k) {
-    std::printf("\n%s\n%10s %8s %10s %10s %10s %10s\n", result.names[k].c_str(), "time", "n.risk", "survival", "std.err", "lower", "upper");
+    TextTable table({result.names[k], "time", "n.risk", "survival", "std.err", "lower", "upper"});
     for (const double t : args.times) {
       const auto at = survival::evaluate(result.curves[k], t);
       const auto band = survival::survival_interval(at.survival, at.std_err, scale, args.level);
-      std::printf("%10g %8.0f %10.4f %10s %10s %10s\n", t, at.n_risk, at.survival, shown(at.std_err).c_str(), shown(band.lower).c_str(), shown(band.upper).c_str());
+      table.add({"", number_text(t), number_text(at.n_risk), fixed_text(at.survival, 4), fixed_text(at.std_err, 4), fixed_text(band.lower, 4), fixed_text(band.upper, 4)});
     }
+    std::cout << "\n" << table.text();
   }
   for (std::size_t k = 0; k < result.curves.size() && args.tau; ++k) {
     const auto mean = survival::restricted_mean(result.curves[k], *args.tau);
-    std::printf("%s%s: mean up to %g is %.6g, standard error %.6g\n", k ? "" : "\n", result.names[k].c_str(), mean.tau, mean.mean, mean.std_err);
+    std::cout << (k ? "" : "\n") << result.names[k] << ": mean up to " << number_text(mean.tau) << " is " << number_text(mean.mean) << ", standard error " << number_text(mean.std_err) << "\n";
   }
-  std::printf("\n%g%% intervals on the %s scale; Greenwood's error; follow-up: median of the reverse curve\n", 100 * args.level, args.scale.c_str());
-  std::fflush(stdout);
+  std::cout << "\n" << percent_text(args.level) << " intervals on the " << args.scale << " scale; Greenwood's error; follow-up: median of the reverse curve\n" << std::flush;
+}
+
+/// Names of the curves in the figure: as given, else the values of the column; bare numbers with the column's name.
+std::vector<std::string> figure_names(const Args& args, const Result& result) {
+  if (result.curves.size() == 1 && args.group.empty()) return {"All"};
+  if (!args.group_names.empty()) {
+    if (args.group_names.size() != result.names.size()) {
+      throw InputError("survival km: --group-names has " + std::to_string(args.group_names.size()) + " names, column '" + args.group + "' has " + std::to_string(result.names.size()) + " values");
+    }
+    return args.group_names;
+  }
+  std::vector<std::string> names;
+  for (const auto& name : result.names) names.push_back(parse_number(name) ? label_of_column(args.group) + " " + name : name);
+  return names;
 }
 
 int run(const Args& args, const Session& session) {
@@ -108,7 +117,7 @@ int run(const Args& args, const Session& session) {
   const std::vector<std::string> needed = args.group.empty() ? std::vector<std::string>{} : std::vector<std::string>{args.group};
   const Cohort cohort(args.columns, needed, false);
   const Result result = compute(cohort, args.group);
-  json document = {{"method", "Kaplan-Meier"}, {"convention", args.scale + " intervals, level " + shown(args.level) + "; Greenwood's error; times within 1.5e-8 are tied"},
+  json document = {{"method", "Kaplan-Meier"}, {"convention", args.scale + " intervals, level " + number_text(args.level) + "; Greenwood's error; times within 1.5e-8 are tied"},
                    {"n", cohort.rows().size()}, {"events", cohort.outcome().events()}, {"software", std::string("clmnet ") + CLMNET_VERSION}, {"cohort", cohort.report()}};
   for (std::size_t k = 0; k < result.curves.size(); ++k) document["groups"].push_back(curve_json(args, result, k));
   KmFigure figure{result.names, result.curves, args.time_label.empty() ? label_of_column(args.columns.time) : args.time_label};
@@ -118,9 +127,8 @@ int run(const Args& args, const Session& session) {
     const auto test = survival::log_rank(cohort.outcome(), survival::make_groups(cohort.texts(args.group)));
     document["log_rank"] = {{"chi_squared", json_number(test.chi_squared)}, {"df", test.df}, {"p", json_number(test.p)}};
     figure.test = "Log-rank " + p_text(test.p);
-  } else {
-    figure.names = {"All"};
   }
+  figure.names = figure_names(args, result);
   for (const auto& path : args.figures) {
     if (result.curves.size() > 8) throw InputError(path.string() + ": " + std::to_string(result.curves.size()) + " groups, a figure shows at most 8");
     draw_km(path, figure);
@@ -143,6 +151,7 @@ void add_survival_km(CLI::App& parent, Session& session) {
   add_outcome_options(*command, args->columns);
   command->add_option("--entry", args->columns.entry, "Column: time of entry, for late entry");
   command->add_option("--group", args->group, "Column: one curve a value");
+  command->add_option("--group-names", args->group_names, "Names of the groups in the figure, in the order of the table")->delimiter(',');
   command->add_option("--conf-type", args->scale, "Scale of the intervals")->check(CLI::IsMember({"plain", "log", "log-log"}))->capture_default_str();
   command->add_option("--level", args->level, "Level of the intervals")->check(CLI::Range(0.5, 0.9999))->capture_default_str();
   command->add_option("--times", args->times, "Times to report")->delimiter(',');
