@@ -7,21 +7,12 @@
 
 #include "survival/groups.h"
 #include "tools/base/error.h"
+#include "tools/stats/complete_rows.h"
 
 namespace clmnet::tools {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-bool is_code(const std::string& cell, const std::vector<std::string>& codes) {
-  if (cell.find_first_not_of(" \t") == std::string::npos || cell == "NA" || cell == "NaN" || cell == "nan") return true;
-  for (const auto& code : codes) {
-    if (cell == code) return true;
-    const auto value = parse_number(cell), missing = parse_number(code);
-    if (value && missing && *value == *missing) return true;
-  }
-  return false;
-}
 
 Eigen::MatrixXd read_columns(const CsvTable& table, const std::vector<std::size_t>& rows, const std::vector<std::string>& codes,
                              const std::vector<std::string>& source, const std::vector<std::string>& level) {
@@ -30,7 +21,7 @@ Eigen::MatrixXd read_columns(const CsvTable& table, const std::vector<std::size_
     const std::size_t column = table.column(source[j]);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       double value = kNaN;
-      if (!is_code(table.cell(rows[i], column), codes)) {
+      if (!is_missing(table.cell(rows[i], column), codes)) {
         value = level[j].empty() ? table.number(rows[i], column) : table.cell(rows[i], column) == level[j] ? 1.0 : 0.0;
       }
       x(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = value;
@@ -61,7 +52,7 @@ std::uint8_t event_at(const CsvTable& table, std::size_t row, std::size_t column
 
 }  // namespace
 
-bool Cohort::missing(std::size_t row, std::size_t column) const { return is_code(table_.cell(row, column), codes_); }
+bool Cohort::missing(std::size_t row, std::size_t column) const { return is_missing(table_.cell(row, column), codes_); }
 
 void Cohort::note_missing(std::size_t row, const std::vector<std::size_t>& columns, bool& any) {
   for (const std::size_t column : columns) {

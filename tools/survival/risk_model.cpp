@@ -5,18 +5,15 @@
 #include <limits>
 #include <map>
 
-#include "survival/concordance.h"
-#include "survival/cox.h"
 #include "survival/random.h"
 #include "tools/base/error.h"
-#include "tools/command.h"
 
 namespace clmnet::tools {
 namespace {
 
 using survival::Outcome;
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kCoxStrengths[] = {100, 10, 1, 0.1, 0.01};
 constexpr double kStrengths[] = {0.001, 0.01, 0.1, 1, 10};
 constexpr int kInnerFolds = 5, kForestMinLeaf = 5;
 
@@ -48,21 +45,11 @@ Eigen::MatrixXd filled(Eigen::MatrixXd x, const Eigen::RowVectorXd& median) {
   return x;
 }
 
-std::vector<Eigen::Index> where(const std::vector<int>& fold, int wanted, bool equal) {
-  std::vector<Eigen::Index> rows;
-  for (std::size_t i = 0; i < fold.size(); ++i) {
-    if ((fold[i] == wanted) == equal) rows.push_back(static_cast<Eigen::Index>(i));
-  }
-  return rows;
-}
-
-std::vector<int> pick(const std::vector<int>& values, const std::vector<Eigen::Index>& rows) {
+std::vector<int> labels_of(const std::vector<int>& values, const std::vector<Eigen::Index>& rows) {
   std::vector<int> part;
   for (const auto row : rows) part.push_back(values[static_cast<std::size_t>(row)]);
   return part;
 }
-
-Outcome pick(const Outcome& outcome, const std::vector<Eigen::Index>& rows) { return survival::select(outcome, {rows.begin(), rows.end()}); }
 
 bool has_both_classes(const std::vector<int>& label) {
   return std::count(label.begin(), label.end(), 0) > 0 && std::count(label.begin(), label.end(), 1) > 0;
@@ -77,8 +64,8 @@ double choose_strength(const Eigen::MatrixXd& x, const std::vector<int>& label, 
   for (const double strength : kStrengths) {
     double loss = 0;
     for (int f = 0; f < kInnerFolds; ++f) {
-      const auto train = where(fold, f, false), test = where(fold, f, true);
-      const auto train_label = pick(label, train);
+      const auto train = rows_where(fold, f, false), test = rows_where(fold, f, true);
+      const auto train_label = labels_of(label, train);
       if (test.empty() || !has_both_classes(train_label)) continue;
       survival::PenalisedOptions options;
       options.inverse_strength = strength;
@@ -97,29 +84,127 @@ double choose_strength(const Eigen::MatrixXd& x, const std::vector<int>& label, 
   return best;
 }
 
-void evaluate(CrossValidation& result, const Outcome& outcome, const RiskOptions& options) {
-  const std::vector<double> risk(result.risk.begin(), result.risk.end());
-  result.auc = survival::cumulative_dynamic_auc(outcome, risk, {options.horizon});
-  const auto pairs = survival::concordance(outcome, risk);
-  result.concordance = pairs.c;
-  result.concordance_std_err = pairs.std_err;
-  survival::Groups groups{{}, {"low risk", "high risk"}};
-  for (const auto high : result.high) groups.code.push_back(high);
-  result.curves = survival::kaplan_meier_by_group(outcome, groups);
-  result.test = survival::log_rank(outcome, groups);
-  Eigen::MatrixXd x(result.risk.size(), 1);
-  for (Eigen::Index i = 0; i < x.rows(); ++i) x(i, 0) = result.high[static_cast<std::size_t>(i)];
-  const auto cox = survival::fit_cox(x, outcome);
-  const double b = cox.coefficient[0], half = 1.959963984540054 * cox.std_err[0];
-  const bool finite = cox.diverging.empty();
-  result.hazard_ratio = finite ? std::exp(b) : kNaN;
-  result.hazard_lower = finite ? std::exp(b - half) : kNaN;
-  result.hazard_upper = finite ? std::exp(b + half) : kNaN;
+/// Penalty with the largest cross-validated partial likelihood (Verweij and van Houwelingen 1993): l of everyone less l of the
+/// inner training part, at the coefficients of that part; the stronger one of equals.
+double choose_cox_strength(const Eigen::MatrixXd& x, const Outcome& outcome, std::uint64_t seed) {
+  std::vector<std::string> own(outcome.size());
+  for (std::size_t i = 0; i < own.size(); ++i) own[i] = std::to_string(i);
+  const auto fold = patient_folds(own, {outcome.event.begin(), outcome.event.end()}, kInnerFolds, seed);
+  double best = kCoxStrengths[0], most = -std::numeric_limits<double>::infinity();
+  for (const double strength : kCoxStrengths) {
+    double likelihood = 0;
+    for (int f = 0; f < kInnerFolds; ++f) {
+      const auto train = rows_where(fold, f, false);
+      const Outcome part = pick(outcome, train);
+      if (part.events() == 0) continue;
+      const auto model = survival::fit_ridge_cox(Eigen::MatrixXd(x(train, Eigen::all)), part, strength);
+      likelihood += survival::log_partial_likelihood(model.predict(x), outcome) - model.log_likelihood;
+    }
+    if (likelihood > most + 1e-9) {
+      most = likelihood;
+      best = strength;
+    }
+  }
+  return best;
+}
+
+Eigen::VectorXd train_logistic(RiskModel& model, const Eigen::MatrixXd& whole, const std::vector<Eigen::Index>& known, const std::vector<int>& label, const RiskOptions& options) {
+  const Eigen::MatrixXd part = whole(known, Eigen::all);
+  model.strength = choose_strength(part, label, options.seed);
+  survival::PenalisedOptions penalty;
+  penalty.inverse_strength = model.strength;
+  model.logistic = survival::fit_ridge_logistic(part, label, penalty);
+  return model.logistic.predict_probability(whole).col(1);
+}
+
+Eigen::VectorXd train_cox(RiskModel& model, const Eigen::MatrixXd& whole, const Outcome& outcome, const RiskOptions& options) {
+  model.strength = choose_cox_strength(whole, outcome, options.seed);
+  model.cox = survival::fit_ridge_cox(whole, outcome, model.strength);
+  return model.cox.predict_event(whole, options.horizon);
+}
+
+survival::ForestOptions forest_options(const RiskOptions& options) {
+  survival::ForestOptions forest;
+  forest.trees = options.trees;
+  forest.min_leaf = kForestMinLeaf;
+  forest.seed = options.seed;
+  forest.threads = options.threads;
+  return forest;
+}
+
+/// A forest has all but learnt its own patients by heart; their risk is that of the trees that did not see them.
+Eigen::VectorXd train_forest(RiskModel& model, const Eigen::MatrixXd& whole, const std::vector<Eigen::Index>& known, const std::vector<int>& label, const RiskOptions& options) {
+  const Eigen::MatrixXd part = whole(known, Eigen::all);
+  model.forest = survival::RandomForest::fit(part, label, forest_options(options));
+  Eigen::VectorXd risk = model.forest->predict_probability(whole).col(1);
+  const auto unseen = model.forest->out_of_bag(part);
+  for (std::size_t k = 0; k < known.size(); ++k) {
+    const double value = unseen.probability(static_cast<Eigen::Index>(k), 1);
+    if (!std::isnan(value)) risk[known[k]] = value;
+  }
+  return risk;
+}
+
+Eigen::VectorXd survival_forest_event(const survival::RandomSurvivalForest& forest, const Eigen::MatrixXd& x, double horizon) {
+  const double times[] = {horizon};
+  return (1 - forest.predict_survival(x, times).col(0).array()).matrix();
+}
+
+/// Probabilities of out-of-bag trees are not kept by the forest, their mortality is: it takes the place in the ranking that the
+/// mortality of the whole forest has, so the cut is that of patients who were not seen.
+Eigen::VectorXd train_survival_forest(RiskModel& model, const Eigen::MatrixXd& whole, const Outcome& outcome, const RiskOptions& options) {
+  model.survival_forest = survival::RandomSurvivalForest::fit(whole, outcome, forest_options(options));
+  const Eigen::VectorXd seen = survival_forest_event(*model.survival_forest, whole, options.horizon);
+  const Eigen::VectorXd mortality = model.survival_forest->predict_mortality(whole);
+  const auto unseen = model.survival_forest->out_of_bag(whole, outcome);
+  std::vector<std::pair<double, double>> scale;
+  for (Eigen::Index i = 0; i < seen.size(); ++i) scale.emplace_back(mortality[i], seen[i]);
+  std::sort(scale.begin(), scale.end());
+  Eigen::VectorXd risk = seen;
+  for (Eigen::Index i = 0; i < seen.size(); ++i) {
+    if (std::isnan(unseen.mortality[i])) continue;
+    const auto at = std::lower_bound(scale.begin(), scale.end(), std::pair{unseen.mortality[i], -1.0});
+    risk[i] = at == scale.end() ? scale.back().second : at->second;
+  }
+  return risk;
 }
 
 }  // namespace
 
-const char* name_of(RiskMethod method) { return method == RiskMethod::logistic ? "logistic regression" : "random forest"; }
+const char* name_of(RiskMethod method) {
+  switch (method) {
+    case RiskMethod::logistic: return "logistic regression";
+    case RiskMethod::forest: return "random forest";
+    case RiskMethod::cox: return "ridge Cox regression";
+    default: return "random survival forest";
+  }
+}
+
+const char* key_of(RiskMethod method) {
+  switch (method) {
+    case RiskMethod::logistic: return "logistic";
+    case RiskMethod::forest: return "forest";
+    case RiskMethod::cox: return "cox";
+    default: return "rsf";
+  }
+}
+
+RiskMethod method_of(const std::string& key) {
+  for (const auto method : {RiskMethod::logistic, RiskMethod::forest, RiskMethod::cox, RiskMethod::survival_forest}) {
+    if (key == key_of(method)) return method;
+  }
+  throw InputError("survival: no model '" + key + "'; there are logistic, forest, cox, rsf");
+}
+
+std::vector<Eigen::Index> rows_where(const std::vector<int>& fold, int wanted, bool equal) {
+  std::vector<Eigen::Index> rows;
+  for (std::size_t i = 0; i < fold.size(); ++i) {
+    if ((fold[i] == wanted) == equal) rows.push_back(static_cast<Eigen::Index>(i));
+  }
+  return rows;
+}
+
+Outcome pick(const Outcome& outcome, const std::vector<Eigen::Index>& rows) { return survival::select(outcome, {rows.begin(), rows.end()}); }
 
 std::vector<int> labels_at(const Outcome& outcome, double horizon) {
   std::vector<int> label;
@@ -131,47 +216,56 @@ std::vector<int> labels_at(const Outcome& outcome, double horizon) {
 
 Eigen::VectorXd RiskModel::predict(const Eigen::MatrixXd& x) const {
   const Eigen::MatrixXd whole = filled(x, median);
-  return method == RiskMethod::logistic ? logistic.predict_probability(whole).col(1) : forest->predict_probability(whole).col(1);
+  switch (method) {
+    case RiskMethod::logistic: return logistic.predict_probability(whole).col(1);
+    case RiskMethod::forest: return forest->predict_probability(whole).col(1);
+    case RiskMethod::cox: return cox.predict_event(whole, horizon);
+    default: return survival_forest_event(*survival_forest, whole, horizon);
+  }
+}
+
+double RiskModel::percentile(double risk) const {
+  const auto range = std::equal_range(training_risk.begin(), training_risk.end(), risk);
+  const double below = static_cast<double>(range.first - training_risk.begin()), tied = static_cast<double>(range.second - range.first);
+  return (below + tied / 2) / static_cast<double>(training_risk.size());
+}
+
+Eigen::RowVectorXd RiskModel::slope() const {
+  if (method == RiskMethod::logistic) return logistic.coefficient.row(0).cwiseQuotient(logistic.deviation);
+  return cox.coefficient.cwiseQuotient(cox.deviation);
+}
+
+double RiskModel::offset() const {
+  if (method == RiskMethod::logistic) return logistic.intercept[0] - slope().dot(logistic.mean);
+  return -slope().dot(cox.mean);
 }
 
 RiskModel train_risk_model(RiskMethod method, const Eigen::MatrixXd& x, const Outcome& outcome, const RiskOptions& options) {
   RiskModel model;
   model.method = method;
+  model.horizon = options.horizon;
   model.training_patients = outcome.size();
   model.median = medians(x);
   const auto label = labels_at(outcome, options.horizon);
-  const auto known = where(label, -1, false);
-  const auto known_label = pick(label, known);
+  const auto known = rows_where(label, -1, false);
+  const auto known_label = labels_of(label, known);
   model.labelled = known.size();
   model.events_by_horizon = static_cast<std::size_t>(std::count(known_label.begin(), known_label.end(), 1));
   if (!has_both_classes(known_label)) {
     throw InputError("survival fit: of " + std::to_string(known.size()) + " training patients with known status at the horizon " +
                      std::to_string(model.events_by_horizon) + " had the event; expected some with and some without, give another --horizon");
   }
-  const Eigen::MatrixXd whole = filled(x, model.median), part = whole(known, Eigen::all);
-  Eigen::VectorXd training_risk;
-  if (method == RiskMethod::logistic) {
-    model.inverse_strength = choose_strength(part, known_label, options.seed);
-    survival::PenalisedOptions penalty;
-    penalty.inverse_strength = model.inverse_strength;
-    model.logistic = survival::fit_ridge_logistic(part, known_label, penalty);
-    training_risk = model.logistic.predict_probability(whole).col(1);
-  } else {
-    survival::ForestOptions forest;
-    forest.trees = options.trees;
-    forest.min_leaf = kForestMinLeaf;
-    forest.seed = options.seed;
-    forest.threads = options.threads;
-    model.forest = survival::RandomForest::fit(part, known_label, forest);
-    // A forest has all but learnt its own patients by heart; their risk is that of the trees that did not see them.
-    training_risk = model.forest->predict_probability(whole).col(1);
-    const auto unseen = model.forest->out_of_bag(part);
-    for (std::size_t k = 0; k < known.size(); ++k) {
-      const double risk = unseen.probability(static_cast<Eigen::Index>(k), 1);
-      if (!std::isnan(risk)) training_risk[known[k]] = risk;
-    }
+  const Eigen::MatrixXd whole = filled(x, model.median);
+  Eigen::VectorXd risk;
+  switch (method) {
+    case RiskMethod::logistic: risk = train_logistic(model, whole, known, known_label, options); break;
+    case RiskMethod::forest: risk = train_forest(model, whole, known, known_label, options); break;
+    case RiskMethod::cox: risk = train_cox(model, whole, outcome, options); break;
+    default: risk = train_survival_forest(model, whole, outcome, options);
   }
-  model.cut = median_of({training_risk.begin(), training_risk.end()});
+  model.training_risk.assign(risk.begin(), risk.end());
+  std::sort(model.training_risk.begin(), model.training_risk.end());
+  model.cut = median_of(model.training_risk);
   return model;
 }
 
@@ -196,28 +290,6 @@ std::vector<int> patient_folds(const std::vector<std::string>& patient, const st
   std::vector<int> fold;
   for (const auto& name : patient) fold.push_back(fold_of.at(name));
   return fold;
-}
-
-CrossValidation cross_validate(RiskMethod method, const Eigen::MatrixXd& x, const Outcome& outcome, const std::vector<int>& fold, const RiskOptions& options) {
-  CrossValidation result;
-  result.method = method;
-  result.fold = fold;
-  result.risk.resize(x.rows());
-  result.high.assign(fold.size(), 0);
-  for (int f = 0; f < options.folds; ++f) {
-    stop_if_interrupted("nothing was written");
-    const auto train = where(fold, f, false), test = where(fold, f, true);
-    RiskModel model = train_risk_model(method, x(train, Eigen::all), pick(outcome, train), options);
-    const Eigen::VectorXd risk = model.predict(x(test, Eigen::all));
-    for (std::size_t k = 0; k < test.size(); ++k) {
-      const double value = risk[static_cast<Eigen::Index>(k)];
-      result.risk[test[k]] = value;
-      result.high[static_cast<std::size_t>(test[k])] = value > model.cut;
-    }
-    result.models.push_back(std::move(model));
-  }
-  evaluate(result, outcome, options);
-  return result;
 }
 
 }  // namespace clmnet::tools
