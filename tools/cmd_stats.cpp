@@ -14,7 +14,9 @@ void add_table_options(CLI::App& command, TableArgs& args, const std::string& wh
 }
 
 void add_missing_option(CLI::App& command, std::vector<std::string>& missing) {
-  command.add_option("--missing", missing, "Value that stands for 'missing' beside an empty field and NA, e.g. -999; may be given again");
+  // One value a flag: in a list CLI11 takes the brackets of TCGA's "[Not Available]" for its own and drops them.
+  command.add_option("--missing", missing, "Value that stands for 'missing' beside an empty field and NA, e.g. -999; may be given again")
+      ->allow_extra_args(false);
 }
 
 void add_level_option(CLI::App& command, double& level) {

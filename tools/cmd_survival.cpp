@@ -1,5 +1,6 @@
 #include "survival/groups.h"
 #include "tools/commands.h"
+#include "tools/stats/commands.h"
 #include "tools/survival/commands.h"
 
 namespace clmnet::tools {
@@ -8,7 +9,7 @@ void add_outcome_options(CLI::App& command, CohortColumns& columns) {
   command.add_option("--data", columns.data, "CSV with one row a patient")->required();
   command.add_option("--time", columns.time, "Column: time until the event or until last seen")->required();
   command.add_option("--event", columns.event, "Column: 1 event seen, 0 censored")->required();
-  command.add_option("--missing", columns.missing, "Value that stands for 'missing' beside an empty field and NA, e.g. -999; may be given again");
+  add_missing_option(command, columns.missing);
 }
 
 void add_survival(CLI::App& app, Session& session) {

@@ -82,6 +82,12 @@ class Survival(unittest.TestCase):
         high = sum(one["group"] == "high" for one in json.loads(done.stdout)["patients"])
         self.assertEqual(high, 60)
 
+    def test_codes_in_brackets(self):
+        data = self.file("tcga.csv", "t,d,stage\n1,1,[Not Available]\n2,1,I\n3,0,II\n4,1,NA\n")
+        done = run("survival", "km", "--data", data, "--time", "t", "--event", "d", "--group", "stage", "--missing", "[Not Available]", "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(json.loads(done.stdout)["cohort"]["missing"], {"stage": 2})
+
     def test_bad_input(self):
         out = os.path.join(self.folder, "none")
         fit = ("fit", *self.outcome, "--horizon", 36, "-o", out)

@@ -7,6 +7,7 @@
 
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
+#include "tools/stats/commands.h"
 #include "tools/survival/commands.h"
 #include "tools/survival/model_file.h"
 #include "tools/survival/risk_map.h"
@@ -136,7 +137,7 @@ void add_survival_predict(CLI::App& parent, Session& session) {
                                   "clmnet survival predict --model OUT --features RUN --slides slides.csv --risk-maps MAPS -o risk.csv", [args, &session] { return run(*args, session); });
   command->add_option("--model", args->model, "OUT of 'survival fit', or its model.json")->required();
   command->add_option("--data", args->data, "CSV with the model's clinical columns");
-  command->add_option("--missing", args->missing, "Value that stands for 'missing'; may be given again");
+  add_missing_option(*command, args->missing);
   command->add_option("--id", args->id, "Column: patient (default: patient_id or Patient-ID)");
   command->add_option("--features", args->features, "Run folder of 'clmnet analyze', for a model with slide features");
   command->add_option("--slides", args->slides, "CSV with slide,patient_id for --features");

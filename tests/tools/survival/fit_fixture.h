@@ -51,7 +51,7 @@ struct DrawnRun {
     }
     std::filesystem::create_directories(run() / slide);
     wsi::write_features_h5(run() / slide / "features.h5", tiles, features, info(slide));
-    if (!tumour.empty()) wsi::write_tiles_csv(run() / slide / "tiles.csv", tiles, {256, 256}, {{"prob_normal", {}}, {"prob_tumour", tumour}});
+    if (!tumour.empty()) wsi::write_tiles_csv(run() / slide / "tiles.csv", tiles, {256, 256}, {{"prob_tumour", tumour}});
     manifest += slide + ".svs," + patient + "\n";
   }
 };
