@@ -147,7 +147,7 @@ void add_icc(const Args& args, const std::vector<std::vector<double>>& values, j
     table.add({std::string(forms[k].first) + " " + words[k], fixed_text(form.value, 4), fixed_text(form.lower, 4), fixed_text(form.upper, 4), fixed_text(form.f, 3), number_text(form.df1),
                fixed_text(form.df2, 1), p_cell(form.p)});
   }
-  text += "\n" + table.text();
+  text.append("\n").append(table.text());
 }
 
 /// Differences against means with the bias and the limits of agreement.

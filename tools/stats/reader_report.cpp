@@ -107,7 +107,7 @@ std::string or_text(const survival::ObuchowskiRockette& result, const std::vecto
       table.add({modalities[one.first] + " - " + modalities[one.second], fixed_text(one.estimate, 4), fixed_text(one.std_err, 4), fixed_text(one.df, 2), fixed_text(one.t, 3), p_cell(one.p),
                  fixed_text(one.lower, 4), fixed_text(one.upper, 4)});
     }
-    text += "\n" + table.text();
+    text.append("\n").append(table.text());
   }
   text += "\nBeside it:\n";
   for (const ReaderModel other : {ReaderModel{true, true}, ReaderModel{false, true}, ReaderModel{true, false}}) {
