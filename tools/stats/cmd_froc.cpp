@@ -208,7 +208,7 @@ void add_stats_froc(CLI::App& parent, Session& session) {
   std::vector<std::string> names;
   for (const auto& [name, merit] : kMerits) names.push_back(name);
   command->add_option("--merit", args->merit, "Figure of merit that is tested")->check(CLI::IsMember(names))->capture_default_str();
-  command->add_option("--at", args->rates, "False marks per case at which sensitivity is given")->delimiter(',')->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--at", args->rates, "False marks per case at which sensitivity is given (default: 0.125,0.25,0.5,1,2,4,8)")->delimiter(',')->check(CLI::NonNegativeNumber);
   command->add_option("--interpolation", args->interpolation, "Between two points of the curve")->check(CLI::IsMember({"step", "linear"}))->capture_default_str();
   command->add_option("--readers", args->readers, "random: a sample of all readers; fixed: these readers")->check(CLI::IsMember({"random", "fixed"}))->capture_default_str();
   command->add_option("--cases", args->cases, "random: a sample of all cases; fixed: these cases")->check(CLI::IsMember({"random", "fixed"}))->capture_default_str();
