@@ -6,16 +6,14 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <stdexcept>
 #include <thread>
 
-#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
-#include <oneapi/tbb/parallel_pipeline.h>
-#include <oneapi/tbb/task_arena.h>
 
 #include "wsi/calibration.h"
 #include "wsi/tile_cache.h"
@@ -91,7 +89,7 @@ struct Chunk {
   bool last = false;
 };
 
-/// Between the pipeline and the consumer.
+/// Between the threads that decode and the consumer.
 class Handover {
  public:
   explicit Handover(std::size_t capacity) : capacity_(capacity) {}
@@ -204,37 +202,57 @@ class Stream {
     }
   }
 
+  /// Threads take chunks in the order of the grid and hand finished batches on in that order.
   void produce() {
+    {
+      std::vector<std::jthread> others;
+      try {
+        for (int i = 1; i < threads_; ++i) others.emplace_back([this] { work(); });
+      } catch (...) {
+        fail(std::current_exception());
+      }
+      work();
+    }
+    handover_.finish(error_);
+  }
+
+  void work() {
     try {
-      // The producer's own thread is one of the arena's.
-      const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism,
-                                              static_cast<std::size_t>(std::max(threads_, 1)));
-      oneapi::tbb::task_arena arena(threads_);
-      arena.execute([this] { run_pipeline(); });
-      handover_.finish(nullptr);
+      std::unique_lock lock(order_);
+      for (;;) {
+        // At most two chunks per thread are decoded and not yet handed on: one slow chunk does not fill the memory.
+        room_.wait(lock, [this] { return stopped() || next_ticket_ - next_out_ < 2 * static_cast<std::size_t>(threads_); });
+        if (stopped() || next_ >= grid_.size()) return;
+        const std::size_t ticket = next_ticket_++;
+        Chunk chunk = next_chunk();
+        lock.unlock();
+        decode(chunk);
+        lock.lock();
+        decoded_.emplace(ticket, std::move(chunk));
+        hand_on();
+      }
     } catch (...) {
-      handover_.finish(std::current_exception());
+      fail(std::current_exception());
     }
   }
 
-  void run_pipeline() {
-    namespace tbb = oneapi::tbb;
-    tbb::parallel_pipeline(
-        static_cast<std::size_t>(threads_) * 2,
-        tbb::make_filter<void, Chunk>(tbb::filter_mode::serial_in_order,
-                                      [this](tbb::flow_control& control) {
-                                        if (next_ < grid_.size() && !handover_.left()) return next_chunk();
-                                        control.stop();
-                                        return Chunk{};
-                                      }) &
-            tbb::make_filter<Chunk, Chunk>(tbb::filter_mode::parallel,
-                                           [this](Chunk chunk) {
-                                             decode(chunk);
-                                             return chunk;
-                                           }) &
-            tbb::make_filter<Chunk, void>(tbb::filter_mode::serial_in_order, [this](Chunk chunk) {
-              if (chunk.last) handover_.push(std::move(chunk.batch));
-            }));
+  /// Called with order_ held, also while the queue is full: nobody has to decode further then.
+  void hand_on() {
+    for (auto first = decoded_.begin(); first != decoded_.end() && first->first == next_out_; first = decoded_.begin()) {
+      Chunk chunk = std::move(first->second);
+      decoded_.erase(first);
+      ++next_out_;
+      if (chunk.last) handover_.push(std::move(chunk.batch));
+    }
+    room_.notify_all();
+  }
+
+  bool stopped() const { return error_ != nullptr || handover_.left(); }
+
+  void fail(std::exception_ptr error) {
+    const std::lock_guard lock(order_);
+    if (!error_) error_ = std::move(error);
+    room_.notify_all();
   }
 
   Chunk next_chunk() {
@@ -280,8 +298,13 @@ class Stream {
   BufferPool pool_;
   TileCache cache_;
   Handover handover_;
+  std::mutex order_;                        // of the members below, as long as threads run
+  std::condition_variable room_;
   BatchPtr open_;
-  std::size_t next_ = 0;
+  std::size_t next_ = 0;                    // tile of the grid
+  std::size_t next_ticket_ = 0, next_out_ = 0;  // chunks that were begun, and handed on
+  std::map<std::size_t, Chunk> decoded_;    // by ticket, waiting for an earlier one
+  std::exception_ptr error_;
   StreamStats stats_;
   std::atomic<std::int64_t> decode_nanoseconds_ = 0;
 };
