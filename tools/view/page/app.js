@@ -50,6 +50,8 @@ async function openSlide(id) {
       await view.open(details);
     }
     map.open(details);
+    byId("label").hidden = !details.has_label;
+    if (details.has_label) byId("label").src = slideAddress(id, "label.jpg");
     await Promise.all([spots.open(details), review.load()]);
   } catch (problem) {
     view.close();
