@@ -44,7 +44,7 @@ json slide_json(const wsi::Slide& slide) {
   const auto& info = slide.info();
   json out = {{"slide", slide.name()},
               {"file", slide.path().filename().string()},
-              {"path", fs::absolute(slide.path()).string()},
+              {"slide_path", fs::absolute(slide.path()).string()},
               {"file_bytes", fs::file_size(slide.path())},
               {"vendor", info.vendor},
               {"reader", info.reader},

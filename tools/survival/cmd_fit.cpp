@@ -105,11 +105,23 @@ void add_slides(const Args& args, Data& data, FitSummary& summary) {
   if (data.outcome.events() == 0) throw InputError(args.slides.string() + ": no patient with a slide had the event, expected at least one");
 }
 
-Data read_data(const Args& args, FitSummary& summary) {
+/// Half of the events seen had happened by then.
+double median_event_time(const survival::Outcome& outcome) {
+  std::vector<double> times;
+  for (std::size_t i = 0; i < outcome.size(); ++i) {
+    if (outcome.event[i] == 1) times.push_back(outcome.time[i]);
+  }
+  std::sort(times.begin(), times.end());
+  return times.at((times.size() - 1) / 2);
+}
+
+/// Also settles the horizon where none is given.
+Data read_data(Args& args, FitSummary& summary) {
   const Cohort cohort(args.columns, {}, true);
   Data data;
   data.patients = patients_of(args, cohort);
   data.outcome = cohort.outcome();
+  if (args.risk.horizon == 0) args.risk.horizon = median_event_time(data.outcome);
   data.clinical = covariates_of(cohort, args.covariates, args.columns);
   data.x = data.clinical.x;
   data.pooling = pooling_of(args);
@@ -185,7 +197,7 @@ json save_linear_model(const Args& args, const Data& data, const FeatureSet& set
   return nullptr;
 }
 
-int run(const Args& args, const Session& session) {
+int run(Args args, const Session& session) {
   require_sound(args);
   require_gnuplot();
   FitSummary summary;
@@ -230,7 +242,7 @@ void add_survival_fit(CLI::App& parent, Session& session) {
                                   [args, &session] { return run(*args, session); });
   add_outcome_options(*command, args->columns);
   command->add_option("--covariates", args->covariates, "Columns to learn from; those that are not numbers become one term a level")->delimiter(',');
-  command->add_option("--horizon", args->risk.horizon, "Time by which the event is predicted")->required()->check(CLI::PositiveNumber);
+  command->add_option("--horizon", args->risk.horizon, "Time by which the event is predicted (default: the median of the event times)")->check(CLI::PositiveNumber);
   command->add_option("-o,--out", args->out, "Folder for survival.json, figures and model.json")->required();
   command->add_option("--features", args->features, "Run folder of 'clmnet analyze': add the slides' features");
   command->add_option("--slides", args->slides, "CSV with slide,patient_id for --features");
