@@ -137,8 +137,9 @@ TEST(FeatureSets, RefuseWhatIsNotThere) {
 TEST_F(Joined, ContributionsAddUpToThePredictor) {
   SavedModel model;
   model.slides = SlideColumns{Pooling::mean, 2, {0, 1}};
-  model.slope = Eigen::RowVector2d(0.5, -0.25);
-  model.median = Eigen::RowVector2d::Zero();
+  model.slope.resize(2);
+  model.slope << 0.5, -0.25;
+  model.median.setZero(2);
   model.offset = 3;
   const auto slide = read_slide_tiles(drawn.run(), "a", true);
   const auto contribution = tile_contributions(model, slide);
