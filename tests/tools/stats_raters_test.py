@@ -71,7 +71,7 @@ class Roc(Case):
         data = self.file("w.csv", "y,a\ntumour,0.9\nnormal,0.1\ntumour,0.4\nnormal,0.5\n")
         found = self.result("roc", "--data", data, "--truth", "y", "--positive", "tumour", "--scores", "a")
         self.near(found["scores"][0]["auc"], 0.75)
-        self.fails("column 'y' has no '1'", "--positive", arguments=("roc", "--data", data, "--truth", "y", "--scores", "a"))
+        self.fails("column 'y': truth 'normal'", "beside the positive '1'", "--positive", arguments=("roc", "--data", data, "--truth", "y", "--scores", "a"))
 
     def test_patients_make_intervals_wider(self):
         # Each patient stands twelve times with the same values: rows suggest far more than is known.
