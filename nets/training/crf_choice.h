@@ -13,8 +13,9 @@ struct CrfChoice {
 };
 
 /// Chooses the CRF's kernels and weights on the validation images as they are (not their augmented views), with the fusion
-/// that `config` holds, and writes them into it, with the threshold that goes with them: those of the highest Dice coefficient, of equals the first and weakest. Where
-/// no candidate is better than the map itself the weights are 0, which leaves the map as it is.
+/// that `config` holds, and writes them into it, with the threshold that goes with them: those of the highest Dice coefficient, of
+/// equals the first and weakest. It may be a little below the map's own: what a CRF is for, clearing specks from slides, images of
+/// one tile cannot show; both are reported.
 CrfChoice choose_crf(const ValidationOutputs& outputs, ModelConfig& config);
 
 }  // namespace clmnet::nets
