@@ -6,11 +6,10 @@
 #include <stdexcept>
 
 #include "survival/distributions.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Weight of agreement, 1 on the diagonal.
 Eigen::MatrixXd weights(Eigen::Index k, KappaWeight kind) {

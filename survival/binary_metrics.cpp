@@ -7,11 +7,10 @@
 
 #include "survival/distributions.h"
 #include "survival/logistic.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 OperatingPoint point_of(const RocCurve& curve, std::size_t i) {
   const double sensitivity = curve.true_positive_rate[i], specificity = 1 - curve.false_positive_rate[i];

@@ -9,11 +9,11 @@
 
 #include "survival/distributions.h"
 #include "survival/linear_algebra.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kFlatness = 1e6;               // variance at the end over 1 / information at 0: the likelihood has gone flat
 constexpr double kDivergenceTolerance = 1e-7;  // of the coefficient, as sqrt of R's usual eps
 

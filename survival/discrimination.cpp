@@ -9,11 +9,11 @@
 #include "survival/distributions.h"
 #include "survival/kaplan_meier.h"
 #include "survival/sorting.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kRiskTolerance = 1e-8;  // scikit-survival's tied_tol
 
 void require_times(const std::vector<double>& times) {

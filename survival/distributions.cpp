@@ -1,4 +1,5 @@
 #include "survival/distributions.h"
+#include "survival/undefined.h"
 
 #include <boost/math/distributions/beta.hpp>
 #include <boost/math/distributions/binomial.hpp>
@@ -16,7 +17,6 @@ namespace clmnet::survival {
 namespace {
 
 namespace bm = boost::math;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 

@@ -8,11 +8,11 @@
 #include <stdexcept>
 
 #include "survival/groups.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kUnmarked = -std::numeric_limits<double>::infinity();
 
 double highest(const std::vector<double>& ratings) {

@@ -7,11 +7,10 @@
 
 #include "survival/distributions.h"
 #include "survival/sorting.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Subjects of one group in ascending order of time.
 struct SortedSubjects {

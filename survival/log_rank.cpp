@@ -9,11 +9,10 @@
 
 #include "survival/distributions.h"
 #include "survival/sorting.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Subjects of one stratum by ascending time, and their entries by ascending entry.
 struct Stratum {

@@ -10,12 +10,11 @@
 #include "survival/distributions.h"
 #include "survival/linear_algebra.h"
 #include "survival/sorting.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kCollinear = 1e-11;   // of a covariate's variance that earlier ones leave
 constexpr double kSeparated = 1e-8;
 

@@ -7,11 +7,10 @@
 
 #include "survival/distributions.h"
 #include "survival/rank_tests.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Means and centred sums of squares and products.
 struct Moments {

@@ -7,11 +7,10 @@
 #include <stdexcept>
 
 #include "survival/groups.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 
 // Rows of the study by truth.

@@ -6,12 +6,10 @@
 
 #include "survival/distributions.h"
 #include "survival/mrmc.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double positive_part(double value) { return std::isnan(value) ? value : std::max(value, 0.0); }
 

@@ -9,11 +9,10 @@
 #include "survival/classification_tree.h"
 #include "survival/forest_file.h"
 #include "survival/random.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 int majority(const double* fraction, int classes) {
   return static_cast<int>(std::max_element(fraction, fraction + classes) - fraction);

@@ -8,11 +8,10 @@
 
 #include "survival/forest_file.h"
 #include "survival/random.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // The outcome in order of time, as places on the grid of event times.
 struct OrderedOutcome {

@@ -8,11 +8,10 @@
 #include "survival/forest_file.h"
 #include "survival/random.h"
 #include "survival/random_survival_forest.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Harrell's C of one set of rows with many risks: the rows' order in time is worked out once.
 // A pair counts when the earlier time is an event; at one time an event comes before those censored there, and two events

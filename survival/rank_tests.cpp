@@ -7,11 +7,10 @@
 #include <stdexcept>
 
 #include "survival/distributions.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 void require_finite_values(const std::vector<double>& values) {
   if (values.empty() || !std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {

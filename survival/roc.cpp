@@ -9,11 +9,10 @@
 #include "survival/distributions.h"
 #include "survival/random.h"
 #include "survival/sorting.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Positives and negatives of each run of equal scores, from the highest or the lowest score.
 struct Run {

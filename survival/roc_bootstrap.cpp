@@ -9,11 +9,11 @@
 
 #include "survival/distributions.h"
 #include "survival/random.h"
+#include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kGrid = 101;
 
 using Weights = std::vector<std::uint32_t>;

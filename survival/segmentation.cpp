@@ -1,4 +1,5 @@
 #include "survival/segmentation.h"
+#include "survival/undefined.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +12,6 @@
 namespace clmnet::survival {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kFar = std::numeric_limits<double>::infinity();
 
 void require_size(const MaskView& mask) {
