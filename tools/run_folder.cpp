@@ -28,6 +28,15 @@ std::string first_difference(const json& found, const json& wanted) {
   return "it was made with further settings";
 }
 
+/// A run that was killed before its first file was whole leaves that file's temporary; it is in nobody's way.
+bool holds_anything(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.front() != '.' || name.find(".part") == std::string::npos) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 RunFolder::RunFolder(fs::path folder, json configuration) : folder_(std::move(folder)), configuration_(std::move(configuration)) {
@@ -44,7 +53,7 @@ RunFolder::RunFolder(fs::path folder, json configuration) : folder_(std::move(fo
     }
     return;
   }
-  if (fs::exists(folder_, error) && !fs::is_empty(folder_, error)) {
+  if (fs::exists(folder_, error) && holds_anything(folder_)) {
     throw InputError(folder_.string() + ": is not empty and holds no run of clmnet; give another -o");
   }
   fs::create_directories(folder_, error);

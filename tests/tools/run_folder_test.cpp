@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "tests/base/temporary_folder.h"
+#include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 
 namespace clmnet::tools {
@@ -64,6 +65,16 @@ TEST(RunFolderTest, RefusesFoldersThatHoldSomethingElse) {
   std::filesystem::create_directory(folder.path() / "damaged");
   write(folder.path() / "damaged" / "run.json", "{");
   EXPECT_THROW(RunFolder(folder.path() / "damaged", kConfiguration), InputError);
+}
+
+TEST(RunFolderTest, AKilledFirstFileDoesNotLockTheFolder) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.path() / "killed");
+  write_atomically(folder.path() / "killed" / ".run.123-0.part.json", "{\"conf");
+  EXPECT_NO_THROW(RunFolder(folder.path() / "killed", kConfiguration));
+  std::filesystem::create_directory(folder.path() / "hidden");
+  write_atomically(folder.path() / "hidden" / ".notes", "mine");
+  EXPECT_THROW(RunFolder(folder.path() / "hidden", kConfiguration), InputError);
 }
 
 TEST(RunFolderTest, AnEmptyFolderWillDo) {
