@@ -67,13 +67,6 @@ double weighted_auc(const Scored& data, const std::vector<std::uint32_t>& order,
   return positives > 0 && below > 0 ? pairs / (positives * below) : kNaN;
 }
 
-double linear_quantile(const std::vector<double>& sorted, double p) {
-  const double position = p * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<std::size_t>(position);
-  const std::size_t high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (position - static_cast<double>(low)) * (sorted[high] - sorted[low]);
-}
-
 /// The pools that are drawn from with replacement, each as often as it is large; what is drawn is a list of subjects.
 struct Pools {
   std::vector<std::vector<std::vector<std::size_t>>> pool;  // pool -> unit -> subjects

@@ -9,6 +9,7 @@
 
 #include "survival/distributions.h"
 #include "survival/random.h"
+#include "survival/sorting.h"
 #include "survival/undefined.h"
 
 namespace clmnet::survival {
@@ -114,13 +115,6 @@ void precision_on_grid(const Counts& counts, std::vector<double>& value) {
     while (i + 1 < counts.positive.size() && (counts.positive[i] < wanted * (1 - 1e-12) || counts.positive[i] + counts.negative[i] == 0)) ++i;
     value[g] = counts.positive[i] / (counts.positive[i] + counts.negative[i]);
   }
-}
-
-double linear_quantile(const std::vector<double>& sorted, double p) {
-  const double place = p * (static_cast<double>(sorted.size()) - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
 CurveBand band(const Scored& data, const ResampleOptions& options, const std::function<void(const Counts&, std::vector<double>&)>& on_grid) {

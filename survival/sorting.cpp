@@ -85,4 +85,11 @@ SortedTimes sort_and_merge(std::span<const double> times) {
   return sorted;
 }
 
+double linear_quantile(const std::vector<double>& sorted, double p) {
+  const double position = p * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<std::size_t>(position);
+  const std::size_t high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (position - static_cast<double>(low)) * (sorted[high] - sorted[low]);
+}
+
 }  // namespace clmnet::survival

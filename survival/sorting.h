@@ -17,4 +17,7 @@ struct SortedTimes {
 };
 SortedTimes sort_and_merge(std::span<const double> times);
 
+/// Quantile of ascending values, at least one, interpolated between neighbours (numpy's linear, R's type 7). p in [0,1].
+double linear_quantile(const std::vector<double>& sorted, double p);
+
 }  // namespace clmnet::survival

@@ -59,13 +59,6 @@ void write_predictions(const std::string& file, const std::vector<nets::Manifest
   write_atomically(file, text.str());
 }
 
-std::string cell(const json& value) {
-  if (value.is_null()) return "-";
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(4) << value.get<double>();
-  return text.str();
-}
-
 void print_table(const json& results) {
   std::cout << std::left << std::setw(12) << "" << std::right;
   for (const char* name : {"AUC", "95 % CI", "accuracy", "precision", "recall", "F1", "Dice"}) {
@@ -73,9 +66,9 @@ void print_table(const json& results) {
   }
   std::cout << '\n';
   for (const auto& [name, r] : results.items()) {
-    const std::string interval = r["auc_ci"].is_null() ? "-" : cell(r["auc_ci"][0]) + "-" + cell(r["auc_ci"][1]);
-    std::cout << std::left << std::setw(12) << name << std::right << std::setw(11) << cell(r["auc"]) << std::setw(18) << interval;
-    for (const char* key : {"accuracy", "precision", "recall", "f1", "dice"}) std::cout << std::setw(11) << cell(r[key]);
+    const std::string interval = r["auc_ci"].is_null() ? "-" : measure_text(r["auc_ci"][0]) + "-" + measure_text(r["auc_ci"][1]);
+    std::cout << std::left << std::setw(12) << name << std::right << std::setw(11) << measure_text(r["auc"]) << std::setw(18) << interval;
+    for (const char* key : {"accuracy", "precision", "recall", "f1", "dice"}) std::cout << std::setw(11) << measure_text(r[key]);
     std::cout << '\n';
   }
   const json& first = results.front();

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <limits>
+#include <sstream>
 
 #include "nets/blocks.h"
 #include "nets/crf/dense_crf.h"
@@ -66,17 +68,6 @@ json number_or_null(double value) { return std::isfinite(value) ? json(value) : 
 
 json ratio(double part, double whole) { return whole > 0 ? json(part / whole) : json(); }
 
-/// Mean of the defined values.
-json mean(const std::vector<double>& values) {
-  double sum = 0, count = 0;
-  for (const double value : values) {
-    if (std::isnan(value)) continue;
-    sum += value;
-    ++count;
-  }
-  return ratio(sum, count);
-}
-
 /// Rows without a patient are each a patient of their own.
 survival::Groups patients_of(const std::vector<nets::ManifestRow>& rows) {
   std::vector<std::string> names;
@@ -130,6 +121,23 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
   return predictors;
 }
 
+double mean_of_defined(const std::vector<double>& values) {
+  double sum = 0, count = 0;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++count;
+  }
+  return count > 0 ? sum / count : kUndefined;
+}
+
+std::string measure_text(const json& value) {
+  if (value.is_null()) return "-";
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(4) << value.get<double>();
+  return text.str();
+}
+
 json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& rows) {
   survival::Scored scored;
   double tp = 0, fp = 0, fn = 0, tn = 0;
@@ -153,9 +161,9 @@ json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& row
               {"f1", ratio(2 * tp, 2 * tp + fp + fn)},
               {"auc", nullptr},
               {"auc_ci", nullptr},
-              {"dice", mean(predictor.dice)},
-              {"false_tumour_share", mean(predictor.false_share)}};
-  if (!predictor.dice_before_crf.empty()) out["dice_before_crf"] = mean(predictor.dice_before_crf);
+              {"dice", number_or_null(mean_of_defined(predictor.dice))},
+              {"false_tumour_share", number_or_null(mean_of_defined(predictor.false_share))}};
+  if (!predictor.dice_before_crf.empty()) out["dice_before_crf"] = number_or_null(mean_of_defined(predictor.dice_before_crf));
   if (tp + fn == 0 || fp + tn == 0) return out;
   out["auc"] = number_or_null(survival::auc(scored));
   const survival::Interval interval =

@@ -26,6 +26,12 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
                                         const nets::ImageLoader& load, int workers,
                                         const std::function<void(std::size_t done)>& progress);
 
+/// Mean of the values that are not NaN; NaN when none is.
+double mean_of_defined(const std::vector<double>& values);
+
+/// A measure with four decimals for a table, "-" where it is null.
+std::string measure_text(const nlohmann::json& value);
+
 /// accuracy, precision, recall, f1 (at the predictor's threshold), auc, auc_ci (95 %; whole patients are resampled where the
 /// manifest knows them, else DeLong), dice (mean over images with tumour), n. Null where undefined.
 nlohmann::json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& rows);

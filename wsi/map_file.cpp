@@ -1,13 +1,10 @@
 #include "wsi/map_file.h"
 
-#include <cstdarg>
-#include <cstdio>
 #include <mutex>
 #include <stdexcept>
 
-#include <tiffio.h>
-
 #include "tools/base/error.h"
+#include "wsi/tiff_messages.h"
 
 namespace clmnet::wsi {
 namespace {
@@ -15,16 +12,6 @@ namespace {
 constexpr std::uint32_t kLargestTilePx = 4096;
 constexpr std::uint32_t kLargestSidePx = 1U << 20;
 constexpr int kMostLevels = 24;
-
-int remember_error(TIFF*, void* text, const char*, const char* format, va_list arguments) {
-  char line[512];
-  std::vsnprintf(line, sizeof line, format, arguments);
-  auto& first = *static_cast<std::string*>(text);
-  if (first.empty()) first = line;
-  return 1;
-}
-
-int ignore_warning(TIFF*, void*, const char*, const char*, va_list) { return 1; }
 
 }  // namespace
 

@@ -1,29 +1,12 @@
 #include "wsi/tiff_writer.h"
 
-#include <cstdarg>
-#include <cstdio>
 #include <vector>
-
-#include <tiffio.h>
 
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
+#include "wsi/tiff_messages.h"
 
 namespace clmnet::wsi {
-namespace {
-
-int remember_error(TIFF*, void* text, const char*, const char* format, va_list arguments) {
-  char line[512];
-  std::vsnprintf(line, sizeof line, format, arguments);
-  auto& first = *static_cast<std::string*>(text);
-  if (first.empty()) first = line;
-  return 1;
-}
-
-int ignore_warning(TIFF*, void*, const char*, const char*, va_list) { return 1; }
-
-}  // namespace
-
 struct TiffWriter::Impl {
   explicit Impl(const std::filesystem::path& path) : target(path), file(path) {}
 

@@ -168,21 +168,14 @@ CvTable run_fold(const CvData& data, const std::vector<int>& folds, int repeat, 
   return table;
 }
 
-std::string table_cell(const json& value) {
-  if (value.is_null()) return "-";
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(4) << (value.is_object() ? value["value"] : value).get<double>();
-  return text.str();
-}
-
 void print_summary(const json& summary, const fs::path& out) {
   std::cout << std::left << std::setw(12) << "" << std::right << std::setw(9) << "AUC" << std::setw(17) << "95 % CI";
   for (const char* name : {"accuracy", "precision", "recall", "F1", "Dice"}) std::cout << std::setw(11) << name;
   std::cout << '\n';
   for (const auto& [name, p] : summary["predictors"].items()) {
-    std::cout << std::left << std::setw(12) << name << std::right << std::setw(9) << table_cell(p["auc"]) << std::setw(17)
-              << table_cell(p["auc_ci"][0]) + "-" + table_cell(p["auc_ci"][1]);
-    for (const char* key : {"accuracy", "precision", "recall", "f1", "dice"}) std::cout << std::setw(11) << table_cell(p[key]);
+    std::cout << std::left << std::setw(12) << name << std::right << std::setw(9) << measure_text(p["auc"]) << std::setw(17)
+              << measure_text(p["auc_ci"][0]) + "-" + measure_text(p["auc_ci"][1]);
+    for (const char* key : {"accuracy", "precision", "recall", "f1", "dice"}) std::cout << std::setw(11) << measure_text(p[key].is_object() ? p[key]["value"] : p[key]);
     std::cout << '\n';
   }
   std::cout << "out-of-fold predictions of " << summary["images"] << " images of " << summary["patients"] << " patients\n  "

@@ -21,16 +21,6 @@ constexpr std::uint64_t kSeed = 1;
 
 json number(double value) { return std::isfinite(value) ? json(value) : json(); }
 
-double mean_of_defined(const std::vector<double>& values) {
-  double sum = 0, count = 0;
-  for (const double v : values) {
-    if (std::isnan(v)) continue;
-    sum += v;
-    ++count;
-  }
-  return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
-}
-
 /// The table with one row per image: repeats joined.
 CvTable join_repeats(const CvTable& table) {
   std::map<std::string, std::vector<std::size_t>> rows_of_image;
