@@ -1,6 +1,9 @@
 #include "nets/device.h"
 
 #include <dlfcn.h>
+#include <malloc.h>
+
+#include <limits>
 
 #include "tools/base/csv.h"
 #include "tools/base/error.h"
@@ -23,6 +26,13 @@ CudaState look_for_cuda() {
   return state;
 }
 
+/// glibc gives large blocks back to the kernel as soon as they are freed, and every layer's activations are such blocks: their
+/// pages are then cleared and mapped anew, layer after layer. Kept, they are taken again as they are.
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+}
+
 }  // namespace
 
 const CudaState& cuda_state() {
@@ -31,6 +41,7 @@ const CudaState& cuda_state() {
 }
 
 torch::Device select_device(const std::string& text) {
+  keep_freed_memory();
   if (text == "cpu") return torch::kCPU;
   if (text == "auto") return cuda_state().devices > 0 ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
   int index = 0;

@@ -43,6 +43,7 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   file.take("training.class_loss_weight", training.class_loss_weight, 0, 1000);
   file.take("training.bag_loss_weight", training.bag_loss_weight, 0, 1000);
   file.take("training.label_smoothing", training.label_smoothing, 0, 0.5);
+  file.take("training.mixed_precision", training.mixed_precision);
   file.take("fusion.views", setup.fusion_views, 0, 100);
   file.take("fusion.map_px", setup.fusion_map_px, 1, 64);
 }
@@ -110,7 +111,7 @@ nlohmann::json to_json(const TrainingSetup& setup) {
         {"test_fraction", t.test_fraction},
         {"weight_decay", t.weight_decay}, {"warmup", t.warmup}, {"ema_decay", t.ema_decay},
         {"gradient_clip", t.gradient_clip}, {"class_loss_weight", t.class_loss_weight},
-        {"bag_loss_weight", t.bag_loss_weight}, {"label_smoothing", t.label_smoothing}}},
+        {"bag_loss_weight", t.bag_loss_weight}, {"label_smoothing", t.label_smoothing}, {"mixed_precision", t.mixed_precision}}},
       {"augment",
        {{"crop_px", t.augment.output_px}, {"flip_rotate", t.augment.flip_rotate}, {"scale_min", t.augment.scale_min},
         {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},

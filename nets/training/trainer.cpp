@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include <ATen/autocast_mode.h>
+
 #include "nets/checkpoint/safetensors.h"
 #include "nets/checkpoint/state_dict.h"
 #include "nets/checkpoint/weights_file.h"
@@ -42,6 +44,29 @@ void update_average(torch::nn::Module& average, const torch::nn::Module& current
     }
   }
 }
+
+/// Within its life convolutions and matrix products run in bfloat16 where that is wanted; weights, statistics and losses stay
+/// float32. Bfloat16 has float32's range, so gradients need no scaling.
+class Autocast {
+ public:
+  Autocast(bool enabled, torch::DeviceType device) : enabled_(enabled), device_(device) {
+    if (!enabled_) return;
+    at::autocast::increment_nesting();
+    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, true);
+  }
+  ~Autocast() {
+    if (!enabled_) return;
+    at::autocast::set_autocast_enabled(device_, false);
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool enabled_;
+  torch::DeviceType device_;
+};
 
 class MemberTrainer {
  public:
@@ -158,7 +183,13 @@ class MemberTrainer {
     Batch on_device = batch;
     on_device.label = batch.label.to(device_);
     on_device.mask = batch.mask.to(device_);
-    const MemberOutput output = state_.network->predict(normalise(batch.rgb, config_, device_).contiguous());
+    const torch::Tensor x = normalise(batch.rgb, config_, device_).contiguous();
+    MemberOutput output;
+    {
+      const Autocast autocast(options_.mixed_precision, device_.type());
+      output = state_.network->predict(x);
+    }
+    for (torch::Tensor* part : {&output.class_logits, &output.map_logits}) *part = part->to(torch::kFloat32);
     const Loss loss = multi_task_loss(output, on_device, loss_options());
     if (!std::isfinite(loss.total.item<double>())) {
       throw InputError(plan_.member.network + ": the loss is no longer finite at step " + std::to_string(step) +

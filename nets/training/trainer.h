@@ -34,6 +34,7 @@ struct TrainingOptions {
   double class_loss_weight = 1.0;
   double bag_loss_weight = 0;        ///< see LossOptions::bag_weight
   double label_smoothing = 0.05;
+  bool mixed_precision = false;      ///< bfloat16 convolutions in training: faster where the processor has it, GPU or CPU
   AugmentOptions augment;
   std::vector<MemberPlan> members;
 };
