@@ -163,6 +163,11 @@ ModelConfig read_model_config(const fs::path& folder) {
   for (std::size_t i = 0; i < members.size(); ++i) {
     config.members.push_back(read_member(Reader(members[i], ours.where() + ": members[" + std::to_string(i) + "]"), classes));
   }
+  if (ours.object().contains("map_px")) config.map_px = static_cast<std::int64_t>(ours.number("map_px", 1, 64));
+  if (config.patch_size_px % config.map_px != 0) {
+    throw InputError(ours.where() + ": 'map_px' is " + std::to_string(config.map_px) + ", expected a divisor of patch_size_pixels " +
+                     std::to_string(config.patch_size_px));
+  }
   config.map_from_class_weight = ours.number("map_from_class_weight", 0, 100);
   config.class_threshold = ours.number("class_threshold", 0, 1);
   config.map_threshold = ours.number("map_threshold", 0, 1);
@@ -188,6 +193,7 @@ json to_json(const ModelConfig& config) {
             {{"name", "Normalize"}, {"arguments", normalize}}}},
           {"clmnet",
            {{"members", members},
+            {"map_px", config.map_px},
             {"map_from_class_weight", config.map_from_class_weight},
             {"class_threshold", config.class_threshold},
             {"map_threshold", config.map_threshold},

@@ -32,6 +32,7 @@ struct ModelConfig {
   std::vector<std::string> class_names = {"normal", "tumour"};  ///< class 0 is what is not looked for
   std::int64_t patch_size_px = 224;
   double spacing_um_per_px = 1.0;
+  std::int64_t map_px = 2;                                      ///< tile px per px of the maps that thresholds and CRF were chosen on
   std::array<double, 3> mean = {0.485, 0.456, 0.406};           ///< of RGB in 0 … 1
   std::array<double, 3> standard_deviation = {0.229, 0.224, 0.225};
   std::vector<MemberConfig> members;

@@ -46,7 +46,7 @@ AnalyzeSetup read_setup(const AnalyzeArgs& args) {
   AnalyzeSetup setup;
   file.take("tiles.stride_px", setup.analysis.stride_px, 0, 4096);
   file.take("tiles.min_tissue", setup.analysis.min_tissue, 0, 1);
-  file.take("map.px", setup.analysis.map_px, 1, 64);
+  file.take("map.px", setup.analysis.map_px, 0, 64);
   file.take("map.each_network", setup.outputs.network_maps);
   file.take("tissue.um_per_px", setup.analysis.tissue.um_per_px, 0.5, 100);
   file.take("tissue.min_piece_mm2", setup.analysis.tissue.min_piece_mm2, 0, 1000);

@@ -8,7 +8,6 @@
 
 #include "nets/blocks.h"
 #include "nets/crf/dense_crf.h"
-#include "nets/inference/slide_analysis.h"
 #include "nets/training/augment.h"
 #include "nets/training/batches.h"
 #include "survival/groups.h"
@@ -55,7 +54,7 @@ void add_map(const torch::Tensor& map, const torch::Tensor& mask, Predictor& pre
 /// The map after the CRF, which works at the resolution that slides' maps have.
 /// map [h,w], rgb uint8 [h,w,3]; [h,w] -> [h/px,w/px]
 torch::Tensor refined_map(const torch::Tensor& map, const torch::Tensor& rgb, const nets::ModelConfig& model) {
-  const std::int64_t px = nets::SlideAnalysisOptions{}.map_px;
+  const std::int64_t px = model.map_px;
   const auto coarse = [&](const torch::Tensor& x) { return torch::avg_pool2d(x, px).contiguous(); };  // [1,C,h,w]
   torch::Tensor p = coarse(map.unsqueeze(0).unsqueeze(0)).clamp(0, 1);
   const torch::Tensor guide = coarse(rgb.permute({2, 0, 1}).unsqueeze(0).to(torch::kFloat32)).add(0.5).to(torch::kUInt8)[0].permute({1, 2, 0}).contiguous();

@@ -45,7 +45,13 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   file.take("training.label_smoothing", training.label_smoothing, 0, 0.5);
   file.take("training.mixed_precision", training.mixed_precision);
   file.take("fusion.views", setup.fusion_views, 0, 100);
-  file.take("fusion.map_px", setup.fusion_map_px, 1, 64);
+  int map_px = static_cast<int>(setup.model.map_px);
+  file.take("fusion.map_px", map_px, 1, 64);
+  if (setup.model.patch_size_px % map_px != 0) {
+    throw InputError("fusion.map_px: " + std::to_string(map_px) + ", expected a divisor of model.patch_size_px, " +
+                     std::to_string(setup.model.patch_size_px));
+  }
+  setup.model.map_px = map_px;
 }
 
 nets::MemberPlan take_member(ConfigFile& file, const std::string& network, std::int64_t classes) {
@@ -116,7 +122,7 @@ nlohmann::json to_json(const TrainingSetup& setup) {
        {{"crop_px", t.augment.output_px}, {"flip_rotate", t.augment.flip_rotate}, {"scale_min", t.augment.scale_min},
         {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},
         {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}, {"glass", t.augment.glass}}},
-      {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.fusion_map_px}}}};
+      {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.model.map_px}}}};
   for (const auto& plan : t.members) {
     out[plan.member.network] = {{"width", plan.member.width},
                                 {"squeeze_excite", plan.member.squeeze_excite},

@@ -13,7 +13,6 @@ struct TrainingSetup {
   nets::ModelConfig model;          ///< members without weights yet
   nets::TrainingOptions training;
   int fusion_views = 3;             ///< augmented views of each validation image that the fusion also learns from
-  int fusion_map_px = 4;            ///< image pixels per map pixel, there and on slides
 };
 
 /// Defaults, overridden by the file's keys. An empty path gives the defaults.

@@ -94,10 +94,11 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
   const ModelConfig& model = ensemble.config();
   const auto patch = static_cast<int>(model.patch_size_px);
   const std::size_t members = model.members.size();
+  const auto map_px = options.map_px > 0 ? options.map_px : model.map_px;
   wsi::StitchOptions stitch;
   stitch.tile_px = patch;
   stitch.tile_um_per_px = out.grid.um_per_px;
-  stitch.map_um_per_px = model.spacing_um_per_px * options.map_px;
+  stitch.map_um_per_px = model.spacing_um_per_px * static_cast<double>(map_px);
   stitch.channels = static_cast<int>(1 + members);
   wsi::Stitcher stitcher(slide.extent(), slide.um_per_px(), stitch);
   TileTable table(grid.size(), members, static_cast<int>(model.class_names.size()), static_cast<int>(model.feature_size()));
@@ -118,7 +119,7 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
     const auto count = static_cast<std::int64_t>(batch.tiles.size());
     // from_blob does not own; predict copies to its device before it returns.
     const torch::Tensor rgb = torch::from_blob(const_cast<std::uint8_t*>(batch.rgb), {count, patch, patch, 3}, torch::kUInt8);
-    const Prediction said = ensemble.predict(rgb, options.map_px);
+    const Prediction said = ensemble.predict(rgb, map_px);
     out.timings.networks += seconds_since(began);
     stitcher.add(batch.tiles, stacked_maps(said), static_cast<int>(said.map.size(1)), static_cast<int>(said.map.size(2)),
                  batch.complete);

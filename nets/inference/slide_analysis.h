@@ -18,7 +18,7 @@ class Ensemble;
 struct SlideAnalysisOptions {
   int stride_px = 0;          ///< from one tile to the next at the model's resolution; 0: seven eighths of its patch
   double min_tissue = 0.1;    ///< least share of a tile that is tissue
-  int map_px = 2;             ///< tile px per map px: the map has map_px times the model's µm/px
+  int map_px = 0;             ///< tile px per map px: the map has map_px times the model's µm/px; 0: the model's own
   int batch = 16;
   int decode_threads = 1;
   bool refine = true;         ///< dense CRF with the slide's RGB as guide

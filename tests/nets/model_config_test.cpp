@@ -66,6 +66,16 @@ TEST_F(ModelConfigTest, RefusesWeightsOutsideItsFolder) {
 TEST_F(ModelConfigTest, RefusesAnEmptyEnsemble) {
   EXPECT_NE(error_after([](json& d) { d["clmnet"]["members"] = json::array(); }).find("at least one"), std::string::npos);
 }
+TEST_F(ModelConfigTest, RefusesMapsThatDoNotDivideATile) {
+  const std::string message = error_after([](json& d) { d["clmnet"]["map_px"] = 3; });
+  EXPECT_NE(message.find("'map_px' is 3, expected a divisor of patch_size_pixels 64"), std::string::npos) << message;
+}
+TEST_F(ModelConfigTest, MapsOfAModelThatDoesNotSayAreOfTwoPixels) {
+  json document = json::parse(read_whole_file(model() / "config.json"));
+  document["clmnet"].erase("map_px");
+  write_atomically(model() / "config.json", document.dump());
+  EXPECT_EQ(read_model_config(model()).map_px, 2);
+}
 TEST_F(ModelConfigTest, RefusesATransformWithoutNormalize) {
   EXPECT_NE(error_after([](json& d) { d["transform"] = json::array(); }).find("Normalize"), std::string::npos);
 }
