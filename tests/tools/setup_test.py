@@ -16,17 +16,18 @@ FREE_MIB = shutil.disk_usage(tempfile.gettempdir()).free >> 20
 PIN = f"torch==1.0 --hash=sha256:{'0' * 64}\n"
 
 
-def small_page_package():
+def small_npm_package(*names):
     """A tarball of the form that npm's registry gives."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as out:
-        for name in ("package/LICENSE.txt", "package/build/openseadragon/openseadragon.min.js", "package/package.json"):
+        for name in ("package/package.json", *names):
             out.addfile(tarfile.TarInfo(name), io.BytesIO())
     return packed.getvalue()
 
 
-PAGE_PACKAGE = small_page_package()
-PAGE_PIN = f"openseadragon 1.0 {hashlib.sha512(PAGE_PACKAGE).hexdigest()}\n"
+NPM_PACKAGES = {"openseadragon": small_npm_package("package/LICENSE.txt", "package/build/openseadragon/openseadragon.min.js"),
+                "playwright-core": small_npm_package("package/index.js", "package/lib/server.js")}
+PAGE_PIN, DRIVER_PIN = (f"{name} 1.0 {hashlib.sha512(package).hexdigest()}\n" for name, package in NPM_PACKAGES.items())
 
 # Stands for python3: '-m pip download … --dest FOLDER -r FILE' writes wheels as small as can be.
 FAKE_PYTHON = """#!{python}
@@ -59,7 +60,7 @@ echo "$1" >>"$FAKE_LOG"
 case $FAKE_CURL in
   "no network") echo "curl: (6) Could not resolve host" >&2; exit 6 ;;
   "other bytes") echo something else >"$file" ;;
-  *) cp {package} "$file" ;;
+  *) cp "{packages}/$(basename "$1" -1.0.tgz)" "$file" ;;
 esac
 """
 
@@ -76,13 +77,15 @@ class MadeUpCheckout(unittest.TestCase):
         self.write("tools/libtorch.txt", "# comment\n" + PIN)
         self.write("tools/libtorch_cuda.txt", PIN)
         self.write("tools/openseadragon.txt", "# comment\n" + PAGE_PIN)
+        self.write("tools/playwright-core.txt", "# comment\n" + DRIVER_PIN)
         self.bin = os.path.join(folder.name, "bin")
         os.makedirs(self.bin)
         self.program("python3", FAKE_PYTHON.replace("{python}", sys.executable))
         self.program("npm", "#!/bin/sh\necho https://registry.example.test/npm/\n")
-        with open(os.path.join(folder.name, "page.tgz"), "wb") as out:
-            out.write(PAGE_PACKAGE)
-        self.program("curl", FAKE_CURL.replace("{package}", os.path.join(folder.name, "page.tgz")))
+        for name, package in NPM_PACKAGES.items():
+            with open(os.path.join(folder.name, name), "wb") as out:
+                out.write(package)
+        self.program("curl", FAKE_CURL.replace("{packages}", folder.name))
         self.log = os.path.join(folder.name, "asked")
         self.deps = os.path.join(self.root, ".deps")
 
@@ -103,12 +106,9 @@ class MadeUpCheckout(unittest.TestCase):
                               timeout=120, check=False)
 
     def stamp(self):
-        wanted = hashlib.sha256(f"form 1\n{PIN}".encode()).hexdigest()
-        os.makedirs(os.path.join(self.deps, "libtorch"))
-        self.write(".deps/libtorch/.stamp", wanted + "\n")
-        wanted = hashlib.sha256(f"form 1\n{PAGE_PIN}".encode()).hexdigest()
-        os.makedirs(os.path.join(self.deps, "openseadragon"))
-        self.write(".deps/openseadragon/.stamp", wanted + "\n")
+        for folder, pin in (("libtorch", PIN), ("openseadragon", PAGE_PIN), ("node_modules/playwright-core", DRIVER_PIN)):
+            os.makedirs(os.path.join(self.deps, folder))
+            self.write(f".deps/{folder}/.stamp", hashlib.sha256(f"form 1\n{pin}".encode()).hexdigest() + "\n")
 
 
 @unittest.skipUnless(shutil.which("dpkg-query"), "no dpkg on this machine")
@@ -152,6 +152,59 @@ class Check(MadeUpCheckout):
     def test_folder_without_a_stamp_is_not_trusted(self):
         os.makedirs(os.path.join(self.deps, "libtorch", "include"))
         self.assertEqual(self.run_tool("setup", "--check").returncode, 1)
+
+
+@unittest.skipUnless(shutil.which("dpkg-query"), "no dpkg on this machine")
+class CheckForTests(MadeUpCheckout):
+    """What only the browser tests need is asked for with --tests, and only where nothing else serves."""
+
+    def setUp(self):
+        super().setUp()
+        self.stamp()
+        self.write("tools/packages.txt", "bash\n# tests only: why\nclmnet-browser  # and why\nnodejs\n")
+        self.program("apt-cache", "#!/bin/sh\nexit 0\n")
+        self.program("node", "#!/bin/sh\necho v18.20.4\n")
+
+    def check(self, *arguments):
+        result = self.run_tool("setup", "--check", *arguments)
+        return result.returncode, result.stdout, result.stderr
+
+    def test_not_without_the_flag(self):
+        shutil.rmtree(os.path.join(self.deps, "node_modules"))
+        self.assertEqual(self.check(), (0, "", ""))
+
+    def test_missing_package_is_one_line_with_those_of_the_build(self):
+        wanted = "sudo apt-get install -y --no-install-recommends clmnet-browser\n"
+        self.assertEqual(self.check("--tests"), (1, wanted, ""))
+        self.write("tools/packages.txt", "clmnet-library\n# tests only\nclmnet-browser\n")
+        self.assertEqual(self.check("--tests")[1], wanted.replace("clmnet-browser", "clmnet-library clmnet-browser"))
+
+    def test_old_node_does_not_serve(self):
+        self.write("tools/packages.txt", "# tests only\nnodejs\n")
+        self.program("dpkg-query", "#!/bin/sh\nexit 1\n")
+        self.assertEqual(self.check("--tests")[0], 0)
+        for answer in ("echo v16.20.2", "echo v9.9.9", "echo nonsense", "exit 1"):
+            self.program("node", f"#!/bin/sh\n{answer}\n")
+            self.assertIn(" nodejs\n", self.check("--tests")[1], answer)
+
+    def test_another_browser_serves(self):
+        self.write("tools/packages.txt", "# tests only\nchromium\n")
+        self.program("dpkg-query", "#!/bin/sh\nexit 1\n")
+        self.program("google-chrome", "#!/bin/sh\n")
+        self.assertEqual(self.check("--tests"), (0, "", ""))
+
+    def test_package_that_apt_does_not_know_stops_nothing(self):
+        self.program("apt-cache", "#!/bin/sh\nexit 100\n")
+        status, out, problem = self.check("--tests")
+        self.assertEqual((status, out), (0, ""))
+        self.assertIn("clmnet-browser is none of the packages that apt knows here", problem)
+
+    def test_missing_driver_is_named(self):
+        self.write("tools/packages.txt", "bash\n")
+        shutil.rmtree(os.path.join(self.deps, "node_modules"))
+        status, out, _ = self.check("--tests")
+        self.assertEqual(status, 1)
+        self.assertIn("playwright-core is missing or not the one of tools/playwright-core.txt: run tools/setup --tests\n", out)
 
 
 @unittest.skipUnless(shutil.which("dpkg-query") and shutil.which("unzip"), "needs dpkg and unzip")
@@ -212,6 +265,17 @@ class Install(MadeUpCheckout):
         self.assertFalse(os.path.exists(os.path.join(self.deps, "openseadragon.tgz")))
         with open(self.log, encoding="utf-8") as asked:
             self.assertIn("https://registry.example.test/npm/openseadragon/-/openseadragon-1.0.tgz\n", asked.read())
+
+    def test_driver_of_the_browser_lies_where_node_looks(self):
+        result = self.run_tool("setup", "--tests")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        folder = os.path.join(self.deps, "node_modules", "playwright-core")
+        self.assertEqual(sorted(os.listdir(folder)), [".stamp", "index.js", "lib", "package.json"])
+        self.assertEqual(self.run_tool("setup", "--check", "--tests").returncode, 0)
+
+    def test_driver_is_not_fetched_for_a_build(self):
+        self.assertEqual(self.run_tool("setup").returncode, 0)
+        self.assertFalse(os.path.exists(os.path.join(self.deps, "node_modules")))
 
     def test_npm_that_fails_is_done_without(self):
         self.program("npm", "#!/bin/sh\nexit 1\n")
