@@ -1,4 +1,5 @@
-"""A made-up run folder for the viewer's tests: a drawn slide, a heatmap whose every pixel is known, a table of tiles, outlines."""
+"""What the viewer's tests share: a made-up run folder (a drawn slide, a heatmap whose every pixel is known, a table of tiles,
+outlines), clmnet view in a process, and a test case around both. Tests are started as FILE CLMNET."""
 
 import http.client
 import json
@@ -6,8 +7,11 @@ import os
 import re
 import struct
 import subprocess
+import sys
 import tempfile
+import unittest
 
+CLMNET = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "clmnet"
 WIDTH, HEIGHT = 1000, 700            # level 0
 MAP_WIDTH, MAP_HEIGHT = 125, 88      # 8.0 and 7.954... level-0 px per map px
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "view", "page")
@@ -52,11 +56,11 @@ def write(path, text):
         out.write(text if isinstance(text, bytes) else text.encode())
 
 
-def make_run(folder, clmnet):
+def make_run(folder):
     """folder/run with the slides 'drawn' and 'gone' (its scan is missing), folder/slides with drawn.svs, folder/secret.txt."""
     run, slides = os.path.join(folder, "run"), os.path.join(folder, "slides")
     os.makedirs(slides)
-    subprocess.run([clmnet, "synth", "-o", os.path.join(slides, "drawn.svs"), "--seed", "3", "--width-px", str(WIDTH),
+    subprocess.run([CLMNET, "synth", "-o", os.path.join(slides, "drawn.svs"), "--seed", "3", "--width-px", str(WIDTH),
                     "--height-px", str(HEIGHT)], check=True, capture_output=True, timeout=120)
     summary = {"file": "drawn.svs", "slide": "drawn", "width_level0_px": WIDTH, "height_level0_px": HEIGHT, "um_per_px_x": 0.5,
                "um_per_px_y": 0.5, "tumour_area_mm2": 0.05, "tissue_area_mm2": 0.1, "tumour_regions": 1, "map_threshold": 0.5,
@@ -83,18 +87,19 @@ def make_run(folder, clmnet):
 class Viewer:
     """clmnet view in a process of its own, with the address that it printed."""
 
-    def __init__(self, clmnet, run, slides, *options, deps=None):
+    def __init__(self, run, slides, *options, deps=None):
         env = {**os.environ, "CLMNET_PAGE": PAGE}
         if deps:
             env["CLMNET_DEPS"] = deps
-        self.process = subprocess.Popen([clmnet, "view", run, "--slides", slides, *options], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([CLMNET, "view", run, "--slides", slides, *options], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, env=env)
-        self.address = self.process.stdout.readline().strip()
-        found = re.fullmatch(r"http://(.+):(\d+)/\?token=([0-9a-f]{32})", self.address)
+        line = self.process.stdout.readline().strip()
+        found = re.fullmatch(r"(?:.*\t)?(http://(.+):(\d+)/\?token=([0-9a-f]{32}))(#.*)?", line)
         if not found:
             self.process.kill()
-            raise RuntimeError(f"no address but '{self.address}': {self.process.stderr.read()}")
-        self.host, self.port, self.token = found[1], int(found[2]), found[3]
+            raise RuntimeError(f"no address but '{line}': {self.process.stderr.read()}")
+        self.address, self.host, self.port, self.token = found[1], found[2], int(found[3]), found[4]
+        self.first_line = line
 
     def ask(self, method, path, body=None, headers=None, host=None):
         """(status, headers, body). The path goes out as it is, dots and all."""
@@ -131,17 +136,39 @@ class Viewer:
 class RunFolder:
     """A temporary run; use as a context."""
 
-    def __init__(self, clmnet):
-        self.clmnet = clmnet
-
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
         self.path = self.folder.name
-        self.run, self.slides = make_run(self.path, self.clmnet)
+        self.run, self.slides = make_run(self.path)
         return self
 
     def __exit__(self, *_):
         self.folder.cleanup()
 
     def viewer(self, *options):
-        return Viewer(self.clmnet, self.run, self.slides, *options, deps=os.path.join(self.path, "deps"))
+        return Viewer(self.run, self.slides, *options, deps=os.path.join(self.path, "deps"))
+
+
+class ViewCase(unittest.TestCase):
+    """One run and one server for all cases of a class; a case may put another server into its place."""
+
+    options = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = RunFolder().__enter__()
+        cls.addClassCleanup(cls.folder.__exit__)
+        cls.viewer = cls.folder.viewer(*cls.options)
+        cls.addClassCleanup(lambda: cls.viewer.kill())
+
+    def get(self, path, **more):
+        return self.viewer.ask("GET", path, **more)
+
+    def document(self, path):
+        status, _, body = self.get(path)
+        self.assertEqual(status, 200, body)
+        return json.loads(body)
+
+
+def run_tests():
+    unittest.main(module="__main__", argv=sys.argv[:1] + ["--verbose"] + sys.argv[1:])

@@ -7,25 +7,14 @@ import csv
 import json
 import os
 import struct
-import sys
 import threading
-import unittest
 import urllib.parse
 
-from view_fixture import REGION, RunFolder, write
-
-CLMNET = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "clmnet"
+from view_fixture import REGION, ViewCase, run_tests, write
 
 
-class Review(unittest.TestCase):
-    """One run for all cases; each works under a reader's name of its own."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = RunFolder(CLMNET).__enter__()
-        cls.addClassCleanup(cls.folder.__exit__)
-        cls.viewer = cls.folder.viewer()
-        cls.addClassCleanup(lambda: cls.viewer.kill())
+class Review(ViewCase):
+    """Each case works under a reader's name of its own."""
 
     @property
     def reader(self):
@@ -39,13 +28,11 @@ class Review(unittest.TestCase):
         self.assertEqual(status, 200, body)
         return json.loads(body)
 
-    def get(self, path, **query):
-        status, _, body = self.viewer.ask("GET", path + "?" + urllib.parse.urlencode(query))
-        self.assertEqual(status, 200, body)
-        return json.loads(body)
+    def ask(self, path, **query):
+        return self.document(path + "?" + urllib.parse.urlencode(query))
 
     def state(self):
-        return self.get("/api/review", reader=self.reader, slide="drawn")
+        return self.ask("/api/review", reader=self.reader, slide="drawn")
 
     def journal(self):
         return os.path.join(self.folder.run, "review", self.reader + ".jsonl")
@@ -85,7 +72,7 @@ class Kept(Review):
         self.kept(self.verdict("agree"))
         self.send(self.verdict("disagree"), reader="Dr. Ä B-2_c")
         self.assertEqual([v["verdict"] for v in self.state()["verdicts"]], ["agree"])
-        self.assertIn("Dr. Ä B-2_c", self.get("/api/review/readers"))
+        self.assertIn("Dr. Ä B-2_c", self.ask("/api/review/readers"))
 
     def test_comment_keeps_its_text(self):
         text = "Necrosis, not tumour.\n\"quoted\" <b>µm</b> \u2028"
@@ -184,7 +171,7 @@ class Refused(Review):
 
 class Export(Review):
     def geojson(self):
-        return self.get("/api/review/geojson", reader=self.reader, slide="drawn")
+        return self.ask("/api/review/geojson", reader=self.reader, slide="drawn")
 
     def test_polygon_and_point(self):
         self.kept(self.polygon())
@@ -264,4 +251,4 @@ class Training(Review):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + ["--verbose"] + sys.argv[1:])
+    run_tests()

@@ -8,32 +8,12 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import unittest
 
-from view_fixture import MAP_HEIGHT, MAP_WIDTH, RunFolder, map_code, write
-
-CLMNET = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "clmnet"
+from view_fixture import CLMNET, MAP_HEIGHT, MAP_WIDTH, RunFolder, Viewer, ViewCase, map_code, run_tests, write
 
 
-class Served(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.run_folder = RunFolder(CLMNET).__enter__()
-        cls.addClassCleanup(cls.run_folder.__exit__)
-        cls.viewer = cls.run_folder.viewer()
-        cls.addClassCleanup(cls.viewer.kill)
-
-    def get(self, path, **more):
-        return self.viewer.ask("GET", path, **more)
-
-    def document(self, path):
-        status, _, body = self.get(path)
-        self.assertEqual(status, 200, body)
-        return json.loads(body)
-
-
-class Answers(Served):
+class Answers(ViewCase):
     def test_page(self):
         status, headers, body = self.get("/")
         self.assertEqual(status, 200)
@@ -61,11 +41,11 @@ class Answers(Served):
     def test_layers(self):
         details = self.document("/api/slides/drawn")
         layers = {layer["id"]: layer for layer in details["layers"]}
-        self.assertEqual(sorted(layers), ["heatmap", "tiles_prob_tumour", "tiles_vgg16_prob_tumour"])
+        self.assertEqual(sorted(layers), ["heatmap", "quality", "tiles_prob_tumour", "tiles_vgg16_prob_tumour", "tissue"])
         self.assertEqual(layers["heatmap"]["downsample_x"], 8)
         self.assertAlmostEqual(layers["heatmap"]["downsample_y"], 700 / 88)
         codes = [map_code(x, y) for y in range(MAP_HEIGHT) for x in range(MAP_WIDTH)]
-        self.assertEqual(layers["heatmap"]["histogram"], [codes.count(code) for code in range(256)])
+        self.assertEqual(self.document("/api/slides/drawn/layers/heatmap/histogram"), [codes.count(code) for code in range(256)])
         # Tiles of 448 px every 392: each stands for the 392 px around its centre.
         tiles = layers["tiles_prob_tumour"]
         self.assertEqual((tiles["origin_x"], tiles["downsample_x"], tiles["levels"]), (28, 392, [{"width": 2, "height": 1}]))
@@ -81,17 +61,17 @@ class Answers(Served):
 
     def test_values_at_a_point(self):
         # Map pixel (50, 30) covers x 400 to 408 and y 238.6 to 246.6; x = 400 lies in the first tile's cell (28 to 420).
-        values = {v["layer"]: v["probability"] for v in self.document("/api/slides/drawn/value?x=400&y=239")["values"]}
+        values = {v["layer"]: v["value"] for v in self.document("/api/slides/drawn/value?x=400&y=239")["values"]}
         self.assertAlmostEqual(values["heatmap"], (map_code(50, 30) - 1) / 254)
         self.assertAlmostEqual(values["tiles_prob_tumour"], 0.25, delta=0.002)
         self.assertAlmostEqual(values["tiles_vgg16_prob_tumour"], 0.5, delta=0.002)
-        values = {v["layer"]: v["probability"] for v in self.document("/api/slides/drawn/value?x=421&y=239")["values"]}
+        values = {v["layer"]: v["value"] for v in self.document("/api/slides/drawn/value?x=421&y=239")["values"]}
         self.assertEqual(values["tiles_prob_tumour"], 1.0)
 
     def test_no_data_is_not_zero(self):
         for x, y in ((79, 300), (-1, 300), (300, 701)):
             values = self.document(f"/api/slides/drawn/value?x={x}&y={y}")["values"]
-            self.assertIsNone(values[0]["probability"], (x, y))
+            self.assertIsNone(values[0]["value"], (x, y))
 
     def test_pictures(self):
         # The longer side, 1000 px, fits 2^10: level 10 is the scan in 4 x 3 tiles.
@@ -104,7 +84,7 @@ class Answers(Served):
         self.assertEqual(self.viewer.ask("HEAD", "/api/slides")[0], 200)
 
 
-class NotThere(Served):
+class NotThere(ViewCase):
     def test_paths(self):
         for path in ("/api", "/api/", "/api/slides/", "/api/slides/nobody", "/api/slides/drawn/", "/api/slides/drawn/tiles/11/0_0.jpg",
                      "/api/slides/drawn/tiles/10/4_0.jpg", "/api/slides/drawn/tiles/10/0_3.jpg", "/api/slides/drawn/tiles/-1/0_0.jpg",
@@ -122,7 +102,7 @@ class NotThere(Served):
             self.assertEqual(self.get("/api/slides/drawn/crop.jpg?" + query)[0], 400, query)
 
 
-class Escapes(Served):
+class Escapes(ViewCase):
     """Only files of the run and its slides; 'secret.txt' lies one folder above the run."""
 
     def test_ways_out_of_the_tree(self):
@@ -137,33 +117,32 @@ class Escapes(Served):
             self.assertNotIn(b"patient", body, path)
 
     def test_scan_that_is_a_link_out_of_its_folder(self):
-        slides = os.path.join(self.run_folder.path, "linked")
+        slides = os.path.join(self.folder.path, "linked")
         os.makedirs(slides)
-        os.symlink(os.path.join(self.run_folder.slides, "drawn.svs"), os.path.join(slides, "drawn.svs"))
+        os.symlink(os.path.join(self.folder.slides, "drawn.svs"), os.path.join(slides, "drawn.svs"))
         listing = self.missing_with(slides)
         self.assertIn("link out of", listing)
 
     def test_run_that_names_a_file_outside(self):
         for name in ("../secret.txt", "/etc/passwd", "..", "", ".hidden"):
-            run = os.path.join(self.run_folder.path, "named")
+            run = os.path.join(self.folder.path, "named")
             shutil.rmtree(run, ignore_errors=True)
-            shutil.copytree(self.run_folder.run, run, symlinks=True)
+            shutil.copytree(self.folder.run, run, symlinks=True)
             summary_file = os.path.join(run, "drawn", "summary.json")
             with open(summary_file, encoding="utf-8") as text:
                 summary = json.load(text)
             write(summary_file, json.dumps({**summary, "file": name}))
-            self.assertIn("no plain file name", self.missing_with(self.run_folder.slides, run), name)
+            self.assertIn("no plain file name", self.missing_with(self.folder.slides, run), name)
 
     def missing_with(self, slides, run=None):
-        from view_fixture import Viewer
-        viewer = Viewer(CLMNET, run or self.run_folder.run, slides, deps=os.path.join(self.run_folder.path, "deps"))
+        viewer = Viewer(run or self.folder.run, slides, deps=os.path.join(self.folder.path, "deps"))
         try:
             return json.loads(viewer.ask("GET", "/api/slides")[2])[0]["missing"]
         finally:
             viewer.kill()
 
 
-class Hosts(Served):
+class Hosts(ViewCase):
     def test_names_of_this_server(self):
         for host in ("127.0.0.1", "localhost", "LOCALHOST", "[::1]", "127.0.0.2"):
             self.assertEqual(self.get("/api/slides", host=f"{host}:{self.viewer.port}")[0], 200, host)
@@ -200,7 +179,7 @@ class Hosts(Served):
         self.assertEqual(self.get("/", headers={"Sec-Fetch-Site": "cross-site"})[0], 200)
 
 
-class Methods(Served):
+class Methods(ViewCase):
     def test_others(self):
         for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"):
             self.assertIn(self.viewer.ask(method, "/api/slides")[0], (400, 405), method)
@@ -244,7 +223,7 @@ class Methods(Served):
 
 class OtherHost(unittest.TestCase):
     def test_everything_needs_the_token(self):
-        with RunFolder(CLMNET) as folder:
+        with RunFolder() as folder:
             viewer = folder.viewer("--host", "0.0.0.0")
             try:
                 for path in ("/", "/app.js", "/api/slides", "/api/slides/drawn/tiles/10/0_0.jpg", "/?token=" + "0" * 32):
@@ -267,7 +246,7 @@ class Start(unittest.TestCase):
             self.assertIn(word, result.stderr)
 
     def test_failures(self):
-        with RunFolder(CLMNET) as folder:
+        with RunFolder() as folder:
             deps = {"CLMNET_DEPS": os.path.join(folder.path, "deps")}
             self.assert_fails([os.path.join(folder.path, "no")], "no such folder", **deps)
             self.assert_fails([folder.slides], "run.json", **deps)
@@ -283,4 +262,4 @@ class Start(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + ["--verbose"] + sys.argv[1:])
+    run_tests()

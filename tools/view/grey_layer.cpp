@@ -6,6 +6,7 @@
 
 #include "tools/base/csv.h"
 #include "tools/base/error.h"
+#include "tools/view/float_map.h"
 #include "wsi/map_file.h"
 
 namespace clmnet::tools::view {
@@ -30,29 +31,48 @@ class HeatmapLayer : public GreyLayer {
   wsi::MapFile map_;
 };
 
-/// A small map in memory, one level.
-class CellLayer : public GreyLayer {
+/// A map in memory.
+class CodesLayer : public GreyLayer {
  public:
-  explicit CellLayer(wsi::SizePx size) : cells_(static_cast<std::size_t>(size.width * size.height)) { levels = {size}; }
-
-  std::uint8_t& cell(std::int64_t column, std::int64_t row) {
-    return cells_[static_cast<std::size_t>(row * levels.front().width + column)];
+  CodesLayer(wsi::SizePx size, std::vector<std::uint8_t> codes) {
+    levels = halving_levels(size, tile_px);
+    pixels_.push_back(std::move(codes));
+    while (pixels_.size() < levels.size()) pixels_.push_back(halved(pixels_.size() - 1));
   }
 
   std::vector<std::uint8_t> tile(std::size_t level, std::int64_t column, std::int64_t row) const override {
     if (!has_tile(level, column, row)) return {};
     std::vector<std::uint8_t> values(static_cast<std::size_t>(tile_px) * static_cast<std::size_t>(tile_px));
-    const auto size = levels.front();
+    const auto size = levels[level];
     const std::int64_t left = column * tile_px, top = row * tile_px;
     const std::int64_t width = std::min<std::int64_t>(tile_px, size.width - left);
     for (std::int64_t y = 0; y < std::min<std::int64_t>(tile_px, size.height - top); ++y) {
-      std::copy_n(cells_.begin() + (top + y) * size.width + left, width, values.begin() + y * tile_px);
+      std::copy_n(pixels_[level].begin() + (top + y) * size.width + left, width, values.begin() + y * tile_px);
     }
     return values;
   }
 
  private:
-  std::vector<std::uint8_t> cells_;
+  std::vector<std::uint8_t> halved(std::size_t level) const {
+    const auto from = levels[level], to = levels[level + 1];
+    std::vector<std::uint8_t> result(static_cast<std::size_t>(to.width * to.height));
+    for (std::int64_t y = 0; y < to.height; ++y) {
+      for (std::int64_t x = 0; x < to.width; ++x) {
+        int sum = 0, count = 0;
+        for (std::int64_t v = 2 * y; v < std::min(2 * y + 2, from.height); ++v) {
+          for (std::int64_t u = 2 * x; u < std::min(2 * x + 2, from.width); ++u) {
+            const int code = pixels_[level][static_cast<std::size_t>(v * from.width + u)];
+            sum += code;
+            count += code > 0;
+          }
+        }
+        if (count > 0) result[static_cast<std::size_t>(y * to.width + x)] = static_cast<std::uint8_t>((sum + count / 2) / count);
+      }
+    }
+    return result;
+  }
+
+  std::vector<std::vector<std::uint8_t>> pixels_;
 };
 
 /// The smallest step between neighbouring different positions: the stride of a grid that may have gaps.
@@ -99,18 +119,27 @@ TileGrid read_grid(const CsvTable& table) {
   return grid;
 }
 
-std::unique_ptr<GreyLayer> layer_of(const TileGrid& grid, const CsvTable& table, std::size_t column, const std::string& title) {
-  auto layer = std::make_unique<CellLayer>(grid.size);
-  layer->id = "tiles_" + table.columns()[column];
-  layer->title = title;
+/// A layer of the grid's cells: each tile's value on the cell of its stride around the tile's centre.
+std::unique_ptr<GreyLayer> layer_on(const TileGrid& grid, const std::vector<std::uint8_t>& code_of_tile) {
+  std::vector<std::uint8_t> codes(static_cast<std::size_t>(grid.size.width * grid.size.height));
+  for (std::size_t row = 0; row < code_of_tile.size(); ++row) {
+    codes[static_cast<std::size_t>((grid.y[row] - grid.top) / grid.stride_y * grid.size.width + (grid.x[row] - grid.left) / grid.stride_x)] =
+        code_of_tile[row];
+  }
+  auto layer = layer_of_codes(grid.size, std::move(codes));
   layer->downsample_x = static_cast<double>(grid.stride_x);
   layer->downsample_y = static_cast<double>(grid.stride_y);
   layer->origin_x = static_cast<double>(grid.left) + static_cast<double>(grid.width - grid.stride_x) / 2;
   layer->origin_y = static_cast<double>(grid.top) + static_cast<double>(grid.height - grid.stride_y) / 2;
-  for (std::size_t row = 0; row < table.rows(); ++row) {
-    layer->cell((grid.x[row] - grid.left) / grid.stride_x, (grid.y[row] - grid.top) / grid.stride_y) =
-        code_of_probability(table.number(row, column));
-  }
+  return layer;
+}
+
+std::unique_ptr<GreyLayer> layer_of(const TileGrid& grid, const CsvTable& table, std::size_t column, const std::string& title) {
+  std::vector<std::uint8_t> codes;
+  for (std::size_t row = 0; row < table.rows(); ++row) codes.push_back(code_of_probability(table.number(row, column)));
+  auto layer = layer_on(grid, codes);
+  layer->id = "tiles_" + table.columns()[column];
+  layer->title = title;
   return layer;
 }
 
@@ -125,7 +154,7 @@ bool GreyLayer::has_tile(std::size_t level, std::int64_t column, std::int64_t ro
          row < wsi::tiles_over(levels[level].height, tile_px);
 }
 
-std::uint8_t GreyLayer::value_at(double x, double y) const {
+std::uint8_t GreyLayer::code_at(double x, double y) const {
   const double column = std::floor((x - origin_x) / downsample_x), row = std::floor((y - origin_y) / downsample_y);
   const auto& size = levels.front();
   if (!(column >= 0) || !(row >= 0) || column >= static_cast<double>(size.width) || row >= static_cast<double>(size.height)) return 0;
@@ -133,20 +162,40 @@ std::uint8_t GreyLayer::value_at(double x, double y) const {
   return tile(0, c / tile_px, r / tile_px)[static_cast<std::size_t>((r % tile_px) * tile_px + c % tile_px)];
 }
 
-std::array<std::int64_t, 256> GreyLayer::histogram() const {
-  std::array<std::int64_t, 256> counts{};
-  const auto& size = levels.front();
-  for (std::int64_t row = 0; has_tile(0, 0, row); ++row) {
-    for (std::int64_t column = 0; has_tile(0, column, row); ++column) {
-      const auto values = tile(0, column, row);
-      const std::int64_t width = std::min<std::int64_t>(tile_px, size.width - column * tile_px);
-      const std::int64_t height = std::min<std::int64_t>(tile_px, size.height - row * tile_px);
-      for (std::int64_t y = 0; y < height; ++y) {
-        for (std::int64_t x = 0; x < width; ++x) ++counts[values[static_cast<std::size_t>(y * tile_px + x)]];
+std::optional<double> GreyLayer::value_at(double x, double y) const {
+  const int code = code_at(x, y);
+  return code == 0 ? std::nullopt : std::optional(low + (code - 1) / 254.0 * (high - low));
+}
+
+const std::array<std::int64_t, 256>& GreyLayer::histogram() const {
+  std::call_once(counted_, [&] {
+    std::array<std::int64_t, 256> counts{};
+    const auto& size = levels.front();
+    for (std::int64_t row = 0; has_tile(0, 0, row); ++row) {
+      for (std::int64_t column = 0; has_tile(0, column, row); ++column) {
+        const auto values = tile(0, column, row);
+        const std::int64_t width = std::min<std::int64_t>(tile_px, size.width - column * tile_px);
+        const std::int64_t height = std::min<std::int64_t>(tile_px, size.height - row * tile_px);
+        for (std::int64_t y = 0; y < height; ++y) {
+          for (std::int64_t x = 0; x < width; ++x) ++counts[values[static_cast<std::size_t>(y * tile_px + x)]];
+        }
       }
     }
+    counts_ = counts;
+  });
+  return counts_;
+}
+
+std::vector<wsi::SizePx> halving_levels(wsi::SizePx size, int tile_px) {
+  std::vector<wsi::SizePx> levels = {size};
+  while (std::max(levels.back().width, levels.back().height) > tile_px) {
+    levels.push_back({(levels.back().width + 1) / 2, (levels.back().height + 1) / 2});
   }
-  return counts;
+  return levels;
+}
+
+std::unique_ptr<GreyLayer> layer_of_codes(wsi::SizePx size, std::vector<std::uint8_t> codes) {
+  return std::make_unique<CodesLayer>(size, std::move(codes));
 }
 
 std::unique_ptr<GreyLayer> open_heatmap(const std::filesystem::path& file, wsi::SizePx extent) {
@@ -168,6 +217,35 @@ std::vector<std::unique_ptr<GreyLayer>> layers_of_tiles(const std::filesystem::p
     }
   }
   return layers;
+}
+
+std::unique_ptr<GreyLayer> open_risk_map(const std::filesystem::path& file, const std::filesystem::path& tiles_csv,
+                                         wsi::UmPerPx um_per_px) {
+  const FloatMap map = read_float_map(file);
+  const auto table = CsvTable::read(tiles_csv);
+  if (table.rows() == 0) throw InputError(tiles_csv.string() + ": holds no tiles, so " + file.filename().string() + " cannot be placed");
+  const auto grid = read_grid(table);
+  // A pixel of the map is one step of the grid, counted from the corner of the scan.
+  const double step_x = map.um_per_px_x / um_per_px.x, step_y = map.um_per_px_y / um_per_px.y;
+  std::vector<double> values;
+  double largest = 0;
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    const auto column = std::llround(static_cast<double>(grid.x[i]) / step_x), row = std::llround(static_cast<double>(grid.y[i]) / step_y);
+    if (column < 0 || row < 0 || column >= map.columns || row >= map.rows) {
+      throw InputError(file.string() + ": does not cover the tiles of " + tiles_csv.string() + "; predict again from this run's features.h5");
+    }
+    values.push_back(map.value[static_cast<std::size_t>(row * map.columns + column)]);
+    largest = std::max(largest, std::abs(values.back()));
+  }
+  if (!std::isfinite(largest)) throw InputError(file.string() + ": holds values that are no numbers");
+  std::vector<std::uint8_t> codes;
+  for (const double value : values) codes.push_back(code_of_probability(largest > 0 ? (value / largest + 1) / 2 : 0.5));
+  auto layer = layer_on(grid, codes);
+  layer->unit = "part of the slide's risk";
+  layer->low = -largest;
+  layer->high = largest;
+  layer->threshold = 0;
+  return layer;
 }
 
 }  // namespace clmnet::tools::view

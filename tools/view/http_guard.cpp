@@ -9,16 +9,6 @@
 namespace clmnet::tools::view {
 namespace {
 
-/// The time does not tell how much of the token was right.
-bool same_secret(std::string_view given, std::string_view wanted) {
-  if (wanted.empty() || given.size() != wanted.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    difference |= static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(wanted[i]);
-  }
-  return difference == 0;
-}
-
 std::string lower(std::string_view text) {
   std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) {
@@ -76,6 +66,15 @@ std::string_view cookie_value(std::string_view cookies, const std::string& name)
 bool reads_only(std::string_view method) { return method == "GET" || method == "HEAD"; }
 
 }  // namespace
+
+bool same_secret(std::string_view given, std::string_view wanted) {
+  if (wanted.empty() || given.size() != wanted.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    difference |= static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(wanted[i]);
+  }
+  return difference == 0;
+}
 
 bool is_loopback(std::string_view host) {
   const std::string name = lower(host);

@@ -30,6 +30,9 @@ struct Refusal {
   std::string message;
 };
 
+/// Compares without telling by its time how much was right; an empty secret is never right.
+bool same_secret(std::string_view given, std::string_view wanted);
+
 /// True for 127.0.0.0/8, ::1 and localhost: only this machine can reach it.
 bool is_loopback(std::string_view host);
 

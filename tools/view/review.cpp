@@ -7,8 +7,8 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include "survival/agreement.h"
 #include "tools/base/error.h"
+#include "tools/view/concordance.h"
 #include "tools/view/training_export.h"
 
 namespace clmnet::tools::view {
@@ -18,6 +18,7 @@ using nlohmann::json;
 
 constexpr std::size_t kLongestText = 4000;
 constexpr std::size_t kMostPoints = 20000;
+constexpr double kLargestRadiusPx = 1e5;
 constexpr double kBrushPx = 8;  // a brush's radius in px of the mask that its outline is taken from
 
 std::string text_field(const json& entry, const char* field, std::size_t longest, bool may_be_empty) {
@@ -107,26 +108,32 @@ struct Conflict : std::runtime_error {
 
 bool can_be_undone(const std::vector<json>& before, const json& undo) {
   const auto same = [&](const json& one) {
-    return one.at("seq") == undo.at("target") && one.value("kind", "") != "undo" && one.value("slide", "") == undo.at("slide");
+    return one.at("seq") == undo.at("target") && text_of(one, "kind") != "undo" && text_of(one, "slide") == undo.at("slide");
   };
-  const auto undone = [&](const json& one) { return one.value("kind", "") == "undo" && one.value("target", json()) == undo.at("target"); };
+  const auto undone = [&](const json& one) { return text_of(one, "kind") == "undo" && one.value("target", json()) == undo.at("target"); };
   return std::any_of(before.begin(), before.end(), same) && std::none_of(before.begin(), before.end(), undone);
 }
 
-/// Calls of the program (rows) and the reader (columns): no tumour, tumour.
-survival::Kappa slide_kappa(const ReviewState& state, const ViewRun& run) {
-  Eigen::MatrixXd table = Eigen::MatrixXd::Zero(2, 2);
-  for (const auto& [key, verdict] : state.verdicts) {
-    const ViewSlide* slide = key.second.empty() ? run.find(key.first) : nullptr;
-    if (slide == nullptr || verdict.at("verdict") == "unsure") continue;
-    const int program = slide->number("tumour_regions", 0) > 0 ? 1 : 0;
-    const int reader = verdict.at("verdict") == "agree" ? program : 1 - program;
-    ++table(program, reader);
-  }
-  return survival::cohen_kappa(table);
+bool are_points(const json& points) {
+  return points.is_array() && !points.empty() && std::all_of(points.begin(), points.end(), [](const json& point) {
+    return point.is_array() && point.size() == 2 && point[0].is_number() && point[1].is_number();
+  });
 }
 
-json finite_or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
+bool is_sound(const json& entry) {
+  const auto kind = text_of(entry, "kind");
+  if (text_of(entry, "slide").empty() || text_of(entry, "time").empty()) return false;
+  if (kind == "verdict") {
+    const auto verdict = text_of(entry, "verdict");
+    return entry.contains("region") && entry.at("region").is_string() && (verdict == "agree" || verdict == "disagree" || verdict == "unsure");
+  }
+  if (kind == "comment") return !text_of(entry, "text").empty();
+  if (kind != "correction" || !are_points(entry.value("points", json())) || text_of(entry, "label").empty()) return false;
+  const auto shape = text_of(entry, "shape");
+  const auto radius = entry.value("radius_px", json());
+  return shape == "point" || (shape == "polygon" && entry.at("points").size() >= 3) ||
+         (shape == "brush" && radius.is_number() && radius.get<double>() >= 1 && radius.get<double>() <= kLargestRadiusPx);
+}
 
 }  // namespace
 
@@ -141,13 +148,14 @@ json geometry_of(const json& correction) {
 ReviewState fold_review(const std::vector<json>& entries) {
   std::set<std::int64_t> undone;
   for (const auto& entry : entries) {
-    if (entry.value("kind", "") == "undo") undone.insert(entry.value("target", std::int64_t{0}));
+    const auto target = entry.value("target", json());
+    if (text_of(entry, "kind") == "undo" && target.is_number_integer()) undone.insert(target.get<std::int64_t>());
   }
   ReviewState state;
   for (const auto& entry : entries) {
-    if (undone.count(entry.at("seq").get<std::int64_t>()) > 0) continue;
-    const auto kind = entry.value("kind", "");
-    if (kind == "verdict") state.verdicts[{entry.value("slide", ""), entry.value("region", "")}] = entry;
+    if (undone.count(entry.at("seq").get<std::int64_t>()) > 0 || !is_sound(entry)) continue;
+    const auto kind = text_of(entry, "kind");
+    if (kind == "verdict") state.verdicts[{text_of(entry, "slide"), text_of(entry, "region")}] = entry;
     if (kind == "correction") state.corrections.push_back(entry);
     if (kind == "comment") state.comments.push_back(entry);
   }
@@ -176,7 +184,7 @@ json checked_entry(const json& entry, const ViewRun& run) {
     checked["points"] = checked_points(entry, checked["shape"].get<std::string>(), slide->extent);
     if (checked["shape"] == "brush") {
       const double radius = entry.contains("radius_px") && entry.at("radius_px").is_number() ? entry.at("radius_px").get<double>() : 0;
-      if (!(radius >= 1 && radius <= 1e5)) throw InputError("radius_px: expected 1 to 100000 level-0 px");
+      if (!(radius >= 1 && radius <= kLargestRadiusPx)) throw InputError("radius_px: expected 1 to 100000 level-0 px");
       checked["radius_px"] = radius;
     }
   }
@@ -209,28 +217,6 @@ json review_geojson(const ReviewState& state, const ViewSlide& slide, const json
   return {{"type", "FeatureCollection"}, {"features", features}};
 }
 
-json concordance(const ReviewState& state, const ViewRun& run) {
-  std::map<std::string, std::map<std::string, int>> counts;
-  for (const auto& [key, verdict] : state.verdicts) {
-    ++counts[key.second.empty() ? "slides" : "regions"][verdict.at("verdict").get<std::string>()];
-  }
-  json document = json::object();
-  for (const char* what : {"slides", "regions"}) {
-    auto& of = counts[what];
-    const auto rate = survival::concordance_rate(of["agree"], of["agree"] + of["disagree"]);
-    document[what] = {{"agree", of["agree"]},
-                      {"disagree", of["disagree"]},
-                      {"unsure", of["unsure"]},
-                      {"rate", finite_or_null(rate.rate)},
-                      {"wilson_95", {finite_or_null(rate.wilson_lower), finite_or_null(rate.wilson_upper)}},
-                      {"exact_95", {finite_or_null(rate.exact_lower), finite_or_null(rate.exact_upper)}}};
-  }
-  const auto kappa = slide_kappa(state, run);
-  document["slides"]["kappa"] = finite_or_null(kappa.kappa);
-  document["slides"]["kappa_95"] = {finite_or_null(kappa.lower), finite_or_null(kappa.upper)};
-  return document;
-}
-
 json state_json(const ReviewState& state, const ViewRun& run, const std::string& slide) {
   json verdicts = json::array(), slides = json::object(), corrections = json::array(), comments = json::array();
   for (const auto& [key, verdict] : state.verdicts) {
@@ -251,11 +237,21 @@ ReviewDesk::ReviewDesk(ViewRun& run) : run_(run), journal_(run.folder() / "revie
 
 Reply ReviewDesk::get(const Query& query) const {
   if (query.path == "/api/review/readers") return json_reply(journal_.readers());
+  if (query.path == "/api/review/agreement") return agreement(query.parameter("what"));
   const std::string reader = query.parameter("reader"), slide = query.parameter("slide");
   if (!is_reader_name(reader)) return error_reply(400, "reader: expected a name of letters, digits, blanks, '.', '_', '-'");
   if (query.path == "/api/review") return json_reply(state_json(fold_review(journal_.entries(reader)), run_, slide));
   if (query.path == "/api/review/geojson") return geojson(reader, slide);
-  return error_reply(404, "there is nothing under this address");
+  return not_found();
+}
+
+Reply ReviewDesk::agreement(const std::string& what) const {
+  if (what != "slides" && what != "regions") return error_reply(400, "what: expected slides or regions");
+  std::map<std::string, ReviewState> states;
+  for (const auto& reader : journal_.readers()) states[reader] = fold_review(journal_.entries(reader));
+  Reply reply{200, "text/csv; charset=utf-8", agreement_csv(states, run_, what == "regions"), {}};
+  reply.headers.emplace_back("Content-Disposition", "attachment; filename=\"agreement-" + what + ".csv\"");
+  return reply;
 }
 
 Reply ReviewDesk::geojson(const std::string& reader, const std::string& slide_id) const {
@@ -284,7 +280,7 @@ Reply ReviewDesk::training(const json& document) const {
 }
 
 Reply ReviewDesk::post(const Query& query, const std::string& body) {
-  if (query.path != "/api/review" && query.path != "/api/review/training") return error_reply(404, "there is nothing under this address");
+  if (query.path != "/api/review" && query.path != "/api/review/training") return not_found();
   const auto document = json::parse(body, nullptr, false);
   if (!document.is_object()) return error_reply(400, "expected one JSON object");
   if (query.path == "/api/review/training") return training(document);
@@ -299,7 +295,7 @@ Reply ReviewDesk::post(const Query& query, const std::string& body) {
   }
   try {
     const bool undo = entry["kind"] == "undo";
-    return json_reply(journal_.append(reader, entry, [&](const std::vector<json>& before) {
+    return json_reply(journal_.append(reader, entry, [&](const std::vector<json>& before, const json&) {
       if (undo && !can_be_undone(before, entry)) throw Conflict("target: no entry of this slide that can be undone");
     }));
   } catch (const Conflict& problem) {

@@ -19,6 +19,7 @@ struct ReviewState {
   std::vector<nlohmann::json> corrections;
   std::vector<nlohmann::json> comments;
 };
+/// Entries that are not as checked_entry makes them (a journal can be edited by hand) are passed over.
 ReviewState fold_review(const std::vector<nlohmann::json>& entries);
 
 /// An entry as the page sends it, checked: kind, slide, and what belongs to the kind, nothing else.
@@ -32,13 +33,6 @@ nlohmann::json geometry_of(const nlohmann::json& correction);
 /// QuPath's GeoJSON of a reader's corrections on a slide, and of the program's regions that the reader judged.
 nlohmann::json review_geojson(const ReviewState& state, const ViewSlide& slide, const nlohmann::json& outlines, const std::string& reader);
 
-/// Of the reader's verdicts agree and disagree (unsure counts apart): how often the reader agrees with the program, with the
-/// limits of Wilson (1927) and Clopper and Pearson (1934) at 95 %. Null limits where nothing was judged.
-/// For slides also Cohen's kappa of the calls 'tumour' and 'no tumour' with its 95 % interval: the program calls tumour where it
-/// outlined a region, the reader calls the same or the opposite. Every region is called tumour by the program, so kappa says
-/// nothing of regions. Null where it is undefined (both always gave one and the same call).
-nlohmann::json concordance(const ReviewState& state, const ViewRun& run);
-
 /// The state as the page wants it.
 nlohmann::json state_json(const ReviewState& state, const ViewRun& run, const std::string& slide);
 
@@ -51,6 +45,7 @@ class ReviewDesk {
   Reply post(const Query& query, const std::string& body);
 
  private:
+  Reply agreement(const std::string& what) const;
   Reply geojson(const std::string& reader, const std::string& slide) const;
   Reply training(const nlohmann::json& document) const;
 

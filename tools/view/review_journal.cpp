@@ -8,16 +8,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 
+#include "tools/base/csv.h"
 #include "tools/base/error.h"
 
 namespace clmnet::tools::view {
 namespace {
 
 constexpr std::size_t kLongestName = 120;
+constexpr std::int64_t kLargestSeq = std::int64_t{1} << 53;
 
 bool allowed_in_name(unsigned char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ' || c == '.' || c == '_' || c == '-' ||
@@ -36,7 +39,8 @@ std::vector<nlohmann::json> parse_lines(const std::string& text) {
   for (auto end = text.find('\n'); end != std::string::npos; begin = end + 1, end = text.find('\n', begin)) {
     auto entry = nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
                                        text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
-    if (entry.is_object() && entry.contains("seq") && entry.at("seq").is_number_integer()) entries.push_back(std::move(entry));
+    const auto seq = entry.is_object() ? entry.value("seq", nlohmann::json()) : nlohmann::json();
+    if (seq.is_number_integer() && seq >= 1 && seq < kLargestSeq) entries.push_back(std::move(entry));
   }
   return entries;
 }
@@ -50,6 +54,16 @@ void sync_folder(const std::filesystem::path& folder) {
   close(descriptor);
 }
 
+/// A link in place of a journal's folder could lead a write out of the run.
+void make_real_folder(const std::filesystem::path& folder) {
+  struct stat status {};
+  if (mkdir(folder.c_str(), 0777) == 0) {
+    sync_folder(folder.parent_path());
+  } else if (errno != EEXIST || lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    throw InputError(folder.string() + ": cannot be made or is no folder; nothing was kept");
+  }
+}
+
 }  // namespace
 
 bool is_reader_name(const std::string& name) {
@@ -57,28 +71,37 @@ bool is_reader_name(const std::string& name) {
          std::all_of(name.begin(), name.end(), [](unsigned char c) { return allowed_in_name(c); });
 }
 
-std::string utc_now() {
-  const auto now = std::chrono::system_clock::now();
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+std::string text_of(const nlohmann::json& entry, const char* key) {
+  const auto found = entry.find(key);
+  return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string utc_now() { return utc_text(std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()); }
+
+std::string utc_text(double seconds) {
+  const auto milliseconds = static_cast<std::int64_t>(std::floor(seconds * 1000));
+  const auto whole = static_cast<std::time_t>(milliseconds / 1000);
   std::tm utc{};
-  gmtime_r(&seconds, &utc);
+  gmtime_r(&whole, &utc);
   char date[32], text[48];
   std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text, sizeof text, "%s.%03dZ", date, static_cast<int>(milliseconds));
+  std::snprintf(text, sizeof text, "%s.%03dZ", date, static_cast<int>(milliseconds % 1000));
   return text;
+}
+
+std::optional<double> seconds_of_utc(const std::string& text) {
+  std::tm utc{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &utc);
+  if (rest == nullptr || *rest != '.' || text.back() != 'Z') return std::nullopt;
+  const auto fraction = parse_number("0" + std::string(rest, text.c_str() + text.size() - 1));
+  if (!fraction) return std::nullopt;
+  return static_cast<double>(timegm(&utc)) + *fraction;
 }
 
 ReviewJournal::Locked::Locked(const std::filesystem::path& folder, const std::string& reader)
     : file_(folder / (reader + ".jsonl")) {
   const bool is_new = access(file_.c_str(), F_OK) != 0;
-  // A link in place of the file or its folder could lead a write out of the run.
-  struct stat status {};
-  if (mkdir(folder.c_str(), 0777) == 0) {
-    sync_folder(folder.parent_path());
-  } else if (errno != EEXIST || lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
-    throw InputError(folder.string() + ": cannot be made or is no folder; the review was not kept");
-  }
+  make_real_folder(folder);
   descriptor_ = open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_write(file_, "opening it");
   if (is_new) sync_folder(folder);
@@ -118,6 +141,8 @@ void ReviewJournal::Locked::write_line(const std::string& line) {
 }
 
 ReviewJournal::ReviewJournal(std::filesystem::path review_folder) : folder_(std::move(review_folder)) {}
+
+void ReviewJournal::make_folder() const { make_real_folder(folder_); }
 
 std::vector<nlohmann::json> ReviewJournal::entries(const std::string& reader) const {
   const std::lock_guard lock(mutex_);

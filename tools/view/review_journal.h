@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ class ReviewJournal {
   explicit ReviewJournal(std::filesystem::path review_folder);
 
   /// Adds `entry` with its place "seq" (from 1) and "time" (UTC, ISO 8601) and returns it so.
-  /// `check` sees the entries before it and throws what keeps it out. Throws InputError when the disk does not take it.
+  /// `check(before, entry)` sees the entries before it, may complete it, and throws what keeps it out.
+  /// Throws InputError when the disk does not take it.
   template <typename Check>
   nlohmann::json append(const std::string& reader, nlohmann::json entry, const Check& check);
 
@@ -31,6 +33,8 @@ class ReviewJournal {
   std::vector<nlohmann::json> entries(const std::string& reader) const;
   std::vector<std::string> readers() const;
   const std::filesystem::path& folder() const { return folder_; }
+  /// Throws InputError when it cannot be made, or is no folder of its own.
+  void make_folder() const;
 
  private:
   class Locked;
@@ -55,15 +59,21 @@ class ReviewJournal::Locked {
   int descriptor_ = -1;
 };
 
+/// A field of an entry; empty where it is missing or no text. A journal can be edited by hand.
+std::string text_of(const nlohmann::json& entry, const char* key);
+
 /// "2026-03-01T12:30:05.123Z"
 std::string utc_now();
+/// Seconds since 1970 as such a text, and back; empty for what is none.
+std::string utc_text(double seconds);
+std::optional<double> seconds_of_utc(const std::string& text);
 
 template <typename Check>
 nlohmann::json ReviewJournal::append(const std::string& reader, nlohmann::json entry, const Check& check) {
   const std::lock_guard lock(mutex_);
   Locked file(folder_, reader);
   const auto before = file.entries();
-  check(before);
+  check(before, entry);
   entry["seq"] = before.empty() ? 1 : before.back().at("seq").get<std::int64_t>() + 1;
   entry["time"] = utc_now();
   file.write_line(entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));

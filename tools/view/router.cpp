@@ -13,17 +13,6 @@ using nlohmann::json;
 constexpr int kThumbnailPx = 320;
 constexpr int kLargestPicturePx = 2048;
 
-std::vector<std::string> split(const std::string& text, char at) {
-  std::vector<std::string> parts;
-  std::size_t begin = 0;
-  for (;;) {
-    const auto end = text.find(at, begin);
-    parts.push_back(text.substr(begin, end == std::string::npos ? end : end - begin));
-    if (end == std::string::npos) return parts;
-    begin = end + 1;
-  }
-}
-
 /// A whole number of at most nine digits and nothing else; -1 otherwise.
 std::int64_t whole(std::string_view text) {
   std::int64_t value = -1;
@@ -42,29 +31,41 @@ bool tile_name(const std::string& name, std::string_view ending, std::int64_t& c
   return column >= 0 && row >= 0;
 }
 
-Reply not_found() { return error_reply(404, "there is nothing under this address"); }
-
 Reply jpeg_reply(const std::shared_ptr<const std::string>& jpeg) {
   if (!jpeg) return not_found();
   return {200, "image/jpeg", *jpeg};
 }
 
-json layer_json(const GreyLayer& layer, const std::array<std::int64_t, 256>& histogram, wsi::UmPerPx um_per_px) {
+json layer_json(const GreyLayer& layer, wsi::UmPerPx um_per_px) {
   json levels = json::array();
   for (const auto& level : layer.levels) levels.push_back({{"width", level.width}, {"height", level.height}});
   return {{"id", layer.id},
           {"title", layer.title},
+          {"unit", layer.unit},
+          {"low", layer.low},
+          {"high", layer.high},
+          {"threshold", layer.threshold ? json(*layer.threshold) : json()},
           {"origin_x", layer.origin_x},
           {"origin_y", layer.origin_y},
           {"downsample_x", layer.downsample_x},
           {"downsample_y", layer.downsample_y},
           {"tile_px", layer.tile_px},
           {"levels", levels},
-          {"pixel_area_mm2", layer.downsample_x * um_per_px.x * layer.downsample_y * um_per_px.y * 1e-6},
-          {"histogram", histogram}};
+          {"pixel_area_mm2", layer.downsample_x * um_per_px.x * layer.downsample_y * um_per_px.y * 1e-6}};
 }
 
 }  // namespace
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (;;) {
+    const auto end = text.find(at, begin);
+    parts.push_back(text.substr(begin, end == std::string::npos ? end : end - begin));
+    if (end == std::string::npos) return parts;
+    begin = end + 1;
+  }
+}
 
 Reply error_reply(int status, const std::string& message) {
   auto reply = json_reply({{"error", message}});
@@ -75,6 +76,8 @@ Reply error_reply(int status, const std::string& message) {
 Reply json_reply(const json& document) {
   return {200, "application/json", document.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
+
+Reply not_found() { return error_reply(404, "there is nothing under this address"); }
 
 std::string Query::parameter(const std::string& name) const {
   for (const auto& [key, value] : parameters) {
@@ -128,9 +131,7 @@ Reply Router::slide_list() const {
 Reply Router::slide_details(const ViewSlide& slide) {
   const auto set = run_.layers(slide);
   json layers = json::array();
-  for (std::size_t i = 0; i < set->layers.size(); ++i) {
-    layers.push_back(layer_json(*set->layers[i], set->histograms[i], slide.um_per_px));
-  }
+  for (const auto& layer : set->layers) layers.push_back(layer_json(*layer, slide.um_per_px));
   json document = {{"id", slide.id},         {"missing", slide.missing}, {"summary", slide.summary},
                    {"layers", layers},       {"problems", set->problems}, {"objective_power", nullptr},
                    {"has_label", false},     {"tile_px", DeepZoom::kTilePx},
@@ -148,7 +149,7 @@ Reply Router::slide_details(const ViewSlide& slide) {
 
 Reply Router::slide_part(const ViewSlide& slide, const std::vector<std::string>& parts, const Query& query) {
   const std::string& what = parts[4];
-  if (what == "layers") return layer_tile(slide, parts);
+  if (what == "layers") return layer_part(slide, parts);
   if (what == "value" && parts.size() == 5) return values(slide, query);
   if (what == "outlines" && parts.size() == 5) {
     auto text = run_.outlines(slide);
@@ -183,13 +184,15 @@ Reply Router::slide_picture(const ViewSlide& slide, const std::vector<std::strin
   return not_found();
 }
 
-Reply Router::layer_tile(const ViewSlide& slide, const std::vector<std::string>& parts) {
+Reply Router::layer_part(const ViewSlide& slide, const std::vector<std::string>& parts) {
+  const auto set = run_.layers(slide);
+  const GreyLayer* layer = parts.size() > 6 ? set->find(parts[5]) : nullptr;
+  if (layer == nullptr) return not_found();
+  if (parts.size() == 7 && parts[6] == "histogram") return json_reply(layer->histogram());
   std::int64_t column = 0, row = 0;
   if (parts.size() != 8 || !tile_name(parts[7], "", column, row)) return not_found();
   const std::int64_t level = whole(parts[6]);
-  const auto set = run_.layers(slide);
-  const GreyLayer* layer = set->find(parts[5]);
-  if (layer == nullptr || level < 0 || !layer->has_tile(static_cast<std::size_t>(level), column, row)) return not_found();
+  if (level < 0 || !layer->has_tile(static_cast<std::size_t>(level), column, row)) return not_found();
   const auto values = layer->tile(static_cast<std::size_t>(level), column, row);
   return {200, "application/octet-stream", std::string(values.begin(), values.end())};
 }
@@ -200,10 +203,9 @@ Reply Router::values(const ViewSlide& slide, const Query& query) {
   json list = json::array();
   const auto set = run_.layers(slide);
   for (const auto& layer : set->layers) {
-    const int code = layer->value_at(*x, *y);
-    json entry = {{"layer", layer->id}, {"title", layer->title}, {"probability", nullptr}};
-    if (code > 0) entry["probability"] = (code - 1) / 254.0;
-    list.push_back(entry);
+    if (!layer->ready()) continue;
+    const auto value = layer->value_at(*x, *y);
+    list.push_back({{"layer", layer->id}, {"title", layer->title}, {"unit", layer->unit}, {"value", value ? json(*value) : json()}});
   }
   return json_reply({{"x", *x}, {"y", *y}, {"values", list}});
 }

@@ -18,9 +18,13 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
+/// Parts of an address.
+std::vector<std::string> split(const std::string& text, char at);
+
 /// {"error": message} under a status.
 Reply error_reply(int status, const std::string& message);
 Reply json_reply(const nlohmann::json& document);
+Reply not_found();
 
 struct RouterOptions {
   bool show_labels = false;   ///< --show-labels: slide labels may hold a patient's name
@@ -50,7 +54,7 @@ class Router {
   Reply slide_list() const;
   Reply slide_details(const ViewSlide& slide);
   Reply slide_picture(const ViewSlide& slide, const std::vector<std::string>& parts, const Query& query);
-  Reply layer_tile(const ViewSlide& slide, const std::vector<std::string>& parts);
+  Reply layer_part(const ViewSlide& slide, const std::vector<std::string>& parts);
   Reply values(const ViewSlide& slide, const Query& query);
 
   ViewRun& run_;

@@ -58,25 +58,35 @@ std::string encode_jpeg(const cv::Mat& rgb, int quality) {
 }
 
 SlideTiles::SlideTiles() : SlideTiles(Limits{}) {}
-SlideTiles::SlideTiles(const Limits& limits) : limits_(limits), slides_(limits.open_slides), jpegs_(limits.cache_bytes) {}
+SlideTiles::SlideTiles(const Limits& limits) : limits_(limits), sources_(limits.open_slides), jpegs_(limits.cache_bytes) {}
+
+std::shared_ptr<const SlideTiles::Source> SlideTiles::source(const std::filesystem::path& file) {
+  if (auto open = sources_.find(file.string())) return open;
+  wsi::Slide slide(file);
+  StoredTiles stored(slide);
+  auto opened = std::make_shared<const Source>(Source{std::move(slide), std::move(stored)});
+  sources_.put(file.string(), opened, 1);
+  return opened;
+}
 
 std::shared_ptr<const wsi::Slide> SlideTiles::slide(const std::filesystem::path& file) {
-  if (auto open = slides_.find(file.string())) return open;
-  auto opened = std::make_shared<const wsi::Slide>(file);
-  slides_.put(file.string(), opened, 1);
-  return opened;
+  auto opened = source(file);
+  return {opened, &opened->slide};
 }
 
 std::shared_ptr<const std::string> SlideTiles::tile(const std::filesystem::path& file, int level, std::int64_t column,
                                                     std::int64_t row) {
   const std::string key = file.string() + "|" + std::to_string(level) + "|" + std::to_string(column) + "|" + std::to_string(row);
   if (auto kept = jpegs_.find(key)) return kept;
-  const auto source = slide(file);
-  const auto place = place_tile({source->extent()}, level, column, row);
+  const auto from = source(file);
+  const auto place = place_tile({from->slide.extent()}, level, column, row);
   if (!place) return nullptr;
-  const double scale = static_cast<double>(place->downsample);
-  const auto region = source->read_scaled(place->origin, scale, scale, place->size);
-  auto jpeg = std::make_shared<const std::string>(encode_jpeg(region.rgb, limits_.jpeg_quality));
+  auto stored = from->stored.find(*place);
+  if (!stored) {
+    const double scale = static_cast<double>(place->downsample);
+    stored = encode_jpeg(from->slide.read_scaled(place->origin, scale, scale, place->size).rgb, limits_.jpeg_quality);
+  }
+  auto jpeg = std::make_shared<const std::string>(std::move(*stored));
   jpegs_.put(key, jpeg, jpeg->size() + key.size());
   return jpeg;
 }

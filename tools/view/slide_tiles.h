@@ -7,34 +7,16 @@
 #include <string>
 
 #include "tools/view/lru_cache.h"
+#include "tools/view/stored_tiles.h"
+#include "tools/view/tile_place.h"
 #include "wsi/slide.h"
 
 namespace clmnet::tools::view {
 
-/// A deep-zoom pyramid over a scan: at level l one pixel is 2^(max_level - l) level-0 px square, tiles are kTilePx square
-/// without overlap, and level sizes round up. Positions are exact: nothing is stretched to fit.
-struct DeepZoom {
-  static constexpr int kTilePx = 256;
-
-  wsi::SizePx extent;   ///< level 0, both sides > 0
-
-  int max_level() const;                         ///< the smallest level that is at least the scan
-  std::int64_t downsample(int level) const;      ///< level-0 px per px
-  wsi::SizePx size(int level) const;
-};
-
-/// Where a tile lies; empty when the pyramid has no such tile.
-struct TilePlace {
-  wsi::Level0Px origin;
-  std::int64_t downsample = 1;
-  wsi::SizePx size;              ///< px of the tile; smaller at the right and lower edge
-};
-std::optional<TilePlace> place_tile(const DeepZoom& pyramid, int level, std::int64_t column, std::int64_t row);
-
 /// Baseline JPEG, 4:4:4, of CV_8UC3 in R G B order. Throws std::runtime_error when libjpeg-turbo fails.
 std::string encode_jpeg(const cv::Mat& rgb, int quality);
 
-/// Tiles of the slides of a run, encoded when they are asked for. Open slides and encoded tiles are bounded; any thread may
+/// Tiles of the slides of a run: handed through as they are stored where that is possible, else encoded when they are asked for. Open slides and encoded tiles are bounded; any thread may
 /// call any member.
 class SlideTiles {
  public:
@@ -59,8 +41,14 @@ class SlideTiles {
   std::size_t cached_bytes() const { return jpegs_.used(); }
 
  private:
+  struct Source {
+    wsi::Slide slide;
+    StoredTiles stored;
+  };
+  std::shared_ptr<const Source> source(const std::filesystem::path& file);
+
   Limits limits_;
-  LruCache<wsi::Slide> slides_;
+  LruCache<Source> sources_;
   LruCache<std::string> jpegs_;
 };
 

@@ -5,6 +5,7 @@
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 #include "tools/view/safe_path.h"
+#include "tools/view/tissue_layers.h"
 
 namespace clmnet::tools::view {
 namespace {
@@ -25,11 +26,29 @@ std::string title_of(const std::string& stem) {
   if (stem == "heatmap") return "Tumour probability, after CRF";
   if (stem == "heatmap_raw") return "Tumour probability, before CRF";
   if (stem.rfind("heatmap_", 0) == 0) return stem.substr(8) + ", per pixel";
+  if (stem.rfind("activation_", 0) == 0) return stem.substr(11) + ", class activation";
   return stem;
 }
 
 /// The order in which layers are offered: the refined map first.
-int rank_of(const std::string& stem) { return stem == "heatmap" ? 0 : stem == "heatmap_raw" ? 1 : 2; }
+int rank_of(const std::string& stem) {
+  return stem == "heatmap" ? 0 : stem == "heatmap_raw" ? 1 : stem.rfind("heatmap_", 0) == 0 ? 2 : 3;
+}
+
+/// As the run found tissue; what its configuration does not say is as clmnet tissue has it.
+wsi::TissueOptions tissue_options(const json& run) {
+  wsi::TissueOptions options;
+  const auto configuration = run.value("configuration", json::object());
+  const auto tissue = configuration.is_object() ? configuration.value("tissue", json::object()) : json::object();
+  const auto take = [&](const char* key, double& value, double low, double high) {
+    if (!tissue.is_object() || !tissue.contains(key) || !tissue.at(key).is_number()) return;
+    value = std::clamp(tissue.at(key).get<double>(), low, high);
+  };
+  take("um_per_px", options.um_per_px, 0.5, 100);
+  take("min_piece_mm2", options.min_piece_mm2, 0, 1000);
+  take("min_hole_mm2", options.min_hole_mm2, 0, 1000);
+  return options;
+}
 
 }  // namespace
 
@@ -116,28 +135,47 @@ std::shared_ptr<const LayerSet> ViewRun::layers(const ViewSlide& slide) {
 std::shared_ptr<const LayerSet> ViewRun::open_layers(const ViewSlide& slide) const {
   auto set = std::make_shared<LayerSet>();
   std::vector<std::string> stems;
+  bool has_risk = false;
   for (const auto& entry : fs::directory_iterator(slide.folder)) {
-    if (entry.path().extension() == ".tiff") stems.push_back(entry.path().stem().string());
+    if (entry.path().extension() != ".tiff") continue;
+    if (entry.path().stem() == "risk") has_risk = true;
+    else stems.push_back(entry.path().stem().string());
   }
   std::sort(stems.begin(), stems.end(), [](const std::string& a, const std::string& b) {
     return std::pair(rank_of(a), a) < std::pair(rank_of(b), b);
   });
-  for (const auto& stem : stems) {
+  const auto trying = [&](const auto& add) {
     try {
+      add();
+    } catch (const InputError& problem) {
+      set->problems.push_back(problem.what());
+    }
+  };
+  for (const auto& stem : stems) {
+    trying([&] {
       auto layer = open_heatmap(file_inside(folder_, slide.folder, stem + ".tiff"), slide.extent);
       layer->id = stem;
       layer->title = title_of(stem);
       set->layers.push_back(std::move(layer));
-    } catch (const InputError& problem) {
-      set->problems.push_back(problem.what());
+    });
+  }
+  trying([&] {
+    for (auto& layer : layers_of_tiles(file_inside(folder_, slide.folder, "tiles.csv"))) set->layers.push_back(std::move(layer));
+  });
+  if (has_risk) {
+    trying([&] {
+      auto layer = open_risk_map(file_inside(folder_, slide.folder, "risk.tiff"), file_inside(folder_, slide.folder, "tiles.csv"),
+                                 slide.um_per_px);
+      layer->id = "risk";
+      layer->title = "Survival risk, per tile";
+      set->layers.push_back(std::move(layer));
+    });
+  }
+  if (slide.missing.empty()) {
+    for (auto& layer : tissue_layers(slide.file, slide.extent, slide.um_per_px, tissue_options(document_))) {
+      set->layers.push_back(std::move(layer));
     }
   }
-  try {
-    for (auto& layer : layers_of_tiles(file_inside(folder_, slide.folder, "tiles.csv"))) set->layers.push_back(std::move(layer));
-  } catch (const InputError& problem) {
-    set->problems.push_back(problem.what());
-  }
-  for (const auto& layer : set->layers) set->histograms.push_back(layer->histogram());
   return set;
 }
 

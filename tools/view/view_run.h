@@ -30,10 +30,9 @@ struct ViewSlide {
   double number(const std::string& key, double otherwise) const;
 };
 
-/// A slide's layers with what the page needs to know of them.
+/// A slide's layers, and why others could not be opened.
 struct LayerSet {
   std::vector<std::unique_ptr<GreyLayer>> layers;
-  std::vector<std::array<std::int64_t, 256>> histograms;
   std::vector<std::string> problems;
 
   const GreyLayer* find(const std::string& id) const;

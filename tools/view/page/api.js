@@ -23,4 +23,9 @@ export async function postJson(address, document) {
   }))).json();
 }
 
-export const slideAddress = (id, ...parts) => ["/api/slides", encodeURIComponent(id), ...parts].join("/");
+let slideRoot = "/api/slides";
+
+/** Where slides are asked for; in a reader study that is below the reader's own address. */
+export function askForSlidesAt(root) { slideRoot = root; }
+
+export const slideAddress = (id, ...parts) => [slideRoot, encodeURIComponent(id), ...parts].join("/");

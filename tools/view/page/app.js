@@ -1,31 +1,19 @@
-// Joins the parts of the page.
+// The page for looking and review: joins its parts.
 import { getJson, slideAddress } from "./api.js";
+import { byId, startTheme } from "./dom.js";
 import { HotSpots } from "./hot_spots.js";
 import { Keys } from "./keys.js";
-import { MapPanel, byId } from "./map_panel.js";
+import { MapPanel } from "./map_panel.js";
 import { ReviewPanel } from "./review_panel.js";
 import { SlideList } from "./slide_list.js";
-import { SlideView } from "./slide_view.js";
+import { addMapKeys, addViewKeys, makeStage, say, showValues, startHelp } from "./stage.js";
 
-const view = new SlideView(byId("viewer"));
+const view = makeStage();
 const map = new MapPanel(view);
 const spots = new HotSpots(view, () => review.show());
 const list = new SlideList({ list: byId("slide-list"), filter: byId("filter"), sort: byId("sort") }, openSlide);
 const review = new ReviewPanel(view, spots, { changed: showReviewState, say });
 const keys = new Keys();
-
-function say(message) {
-  byId("message").textContent = message;
-  byId("message").hidden = !message;
-}
-
-function showInstruments() {
-  if (!view.image) return;
-  const { px, label } = view.scaleBar();
-  byId("scale-bar").style.width = `${px}px`;
-  byId("scale-text").textContent = label;
-  byId("magnification").textContent = view.magnification();
-}
 
 function showReviewState(state) {
   list.set(list.slides.map((slide) => ({ ...slide, review: state?.slides[slide.id] })));
@@ -61,69 +49,16 @@ async function openSlide(id) {
   }
 }
 
-async function showValues(point) {
-  if (!view.details) return;
-  const address = slideAddress(view.details.id, "value") + "?" + new URLSearchParams({ x: point.x.toFixed(2), y: point.y.toFixed(2) });
-  try {
-    const { values } = await getJson(address);
-    const rows = [[`x ${Math.round(point.x)}, y ${Math.round(point.y)} px`, `${(point.x * view.um.x / 1000).toFixed(2)}, ${(point.y * view.um.y / 1000).toFixed(2)} mm`],
-      ...values.map(({ title, probability }) => [title, probability === null ? "no data" : probability.toFixed(3)])];
-    const body = document.createElement("tbody");
-    for (const [name, value] of rows) {
-      const row = body.insertRow();
-      row.insertCell().textContent = name;
-      row.insertCell().textContent = value;
-    }
-    byId("values").replaceChildren(body);
-  } catch (problem) {
-    say(problem.message);
-  }
-}
-
 function openReport() {
   if (view.details) window.open(`/report.html#${encodeURIComponent(view.details.id)}`, "_blank", "noopener");
 }
 
-function toggle(id) {
-  byId(id).checked = !byId(id).checked;
-  map.apply();
-}
-
-function nudge(id, by) {
-  byId(id).value = Number(byId(id).value) + by;
-  map.apply();
-}
-
-function nudgeThreshold(by) {
-  map.setThreshold(map.threshold + by);
-  map.apply();
-}
-
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  localStorage.setItem("clmnet-theme", theme);
-}
-
 function addKeys() {
-  const objectives = [["1", 1.25], ["2", 2.5], ["3", 5], ["4", 10], ["5", 20], ["6", 40]];
-  keys.add("ArrowLeft", "← → ↑ ↓", "Pan", () => view.panBy(-0.15, 0)).add("ArrowRight", "", "Pan", () => view.panBy(0.15, 0))
-    .add("ArrowUp", "", "Pan", () => view.panBy(0, -0.15)).add("ArrowDown", "", "Pan", () => view.panBy(0, 0.15))
-    .add("+ =", "+", "Zoom in", () => view.zoomBy(1.5)).add("-", "-", "Zoom out", () => view.zoomBy(1 / 1.5));
-  for (const [key, power] of objectives) keys.add(key, "1 – 6", "1.25×, 2.5×, 5×, 10×, 20×, 40×", () => view.zoomToObjective(power));
-  keys.add("0 Home", "0", "Whole slide", () => view.home())
-    .add(".", ".", "Rotate by 15°", () => view.rotateBy(15)).add(",", ",", "Rotate back by 15°", () => view.rotateBy(-15))
-    .add("f", "F", "Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : byId("stage").requestFullscreen()))
-    .add("n", "N", "Next hot spot", () => spots.step(1)).add("p", "P", "Previous hot spot", () => spots.step(-1))
-    .add("j", "J", "Next slide", () => list.step(1)).add("k", "K", "Previous slide", () => list.step(-1))
+  addViewKeys(keys, view);
+  addMapKeys(keys, map, spots);
+  keys.add("j", "J", "Next slide", () => list.step(1)).add("k", "K", "Previous slide", () => list.step(-1))
     .add("/", "/", "Filter slides", () => byId("filter").focus())
-    .add("m", "M", "Map on or off", () => toggle("visible")).add("o", "O", "Contours on or off", () => toggle("contours"))
-    .add("h", "H", "Hide below the threshold", () => toggle("hide-below"))
-    .add("l", "L", "Next layer", () => nextOption("layer")).add("x", "X", "Next colour map", () => nextOption("colours"))
-    .add("[", "[ ]", "Threshold by 0.01", () => nudgeThreshold(-0.01)).add("]", "", "Threshold by 0.01", () => nudgeThreshold(0.01))
-    .add("{", "{ }", "Opacity by 5 %", () => nudge("opacity", -0.05)).add("}", "", "Opacity by 5 %", () => nudge("opacity", 0.05))
-    .add("c", "C", "Compare: off, split, blink", () => map.nextMode())
-    .add("<", "< >", "Move the divider", () => map.moveDivider(-0.02)).add(">", "", "Move the divider", () => map.moveDivider(0.02))
-    .add("v", "V", "Values at the centre", () => showValues(view.centre()))
+    .add("v", "V", "Values at the centre", () => showValues(view, view.centre()))
     .add("a", "A", "Hot spot: agree", () => review.judge("agree")).add("d", "D", "Hot spot: disagree", () => review.judge("disagree"))
     .add("u", "U", "Hot spot: unsure", () => review.judge("unsure"))
     .add("A", "Shift A", "Slide: agree", () => review.judgeSlide("agree")).add("D", "Shift D", "Slide: disagree", () => review.judgeSlide("disagree"))
@@ -135,37 +70,17 @@ function addKeys() {
     .add("y", "Y", "Draw as tumour or not", () => review.drawing.setLabel(review.drawing.label === "tumour" ? "not tumour" : "tumour"))
     .add("w", "W", "Write a comment", () => byId("comment").focus())
     .add("r", "R", "Report to print", openReport)
-    .add("z", "Z", "Undo", () => review.undo())
-    .add("?", "?", "This help", () => byId("help-button").click());
-}
-
-function nextOption(id) {
-  const select = byId(id);
-  select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
-  map.apply();
-}
-
-function addButtons() {
-  byId("help-button").addEventListener("click", () => {
-    const close = Object.assign(document.createElement("button"), { textContent: "Close", type: "button" });
-    close.addEventListener("click", () => byId("help").close());
-    byId("help").replaceChildren(Object.assign(document.createElement("h2"), { textContent: "Keys" }), keys.table(), close);
-    byId("help").showModal();
-  });
-  byId("report-button").addEventListener("click", openReport);
-  byId("theme-button").addEventListener("click", () => {
-    const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-    setTheme(dark === "dark" ? "light" : "dark");
-  });
+    .add("z", "Z", "Undo", () => review.undo());
 }
 
 async function start() {
-  const theme = localStorage.getItem("clmnet-theme");
-  if (theme) setTheme(theme);
-  view.listeners.push(showInstruments);
-  view.viewer.addHandler("canvas-click", (event) => { if (event.quick && review.drawing.tool === "look") showValues(view.toSlide(event.position)); });
+  startTheme(byId("theme-button"));
+  view.viewer.addHandler("canvas-click", (event) => {
+    if (event.quick && review.drawing.tool === "look") showValues(view, view.toSlide(event.position));
+  });
   addKeys();
-  addButtons();
+  startHelp(keys);
+  byId("report-button").addEventListener("click", openReport);
   try {
     const [session, slides] = await Promise.all([getJson("/api/session"), getJson("/api/slides")]);
     byId("run-name").textContent = session.run;

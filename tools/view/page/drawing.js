@@ -1,5 +1,5 @@
 // Polygon, brush and point on the slide, by mouse or by keys: with a tool chosen, Space acts at the cross in the middle.
-import { byId } from "./map_panel.js";
+import { byId } from "./dom.js";
 
 const COLOURS = { "tumour": "#c80000", "not tumour": "#00723a" };
 

@@ -1,27 +1,20 @@
 // The regions that the analysis outlined, ranked; keys and clicks fly there.
-import { getJson, slideAddress } from "./api.js";
-import { byId, scrollTo } from "./map_panel.js";
+import { byId, fill, scrollTo } from "./dom.js";
+import { ranked, regionPicture, regionsOf } from "./regions.js";
 
-const RANKS = {
-  load: (spot) => spot.area * spot.mean,
-  probability: (spot) => spot.mean,
-  area: (spot) => spot.area,
-};
-
-function boxOf(rings) {
-  const box = { left: Infinity, right: -Infinity, top: Infinity, bottom: -Infinity };
-  for (const [x, y] of rings[0]) {
-    box.left = Math.min(box.left, x);
-    box.right = Math.max(box.right, x);
-    box.top = Math.min(box.top, y);
-    box.bottom = Math.max(box.bottom, y);
-  }
-  return box;
-}
+const TEMPLATE = `
+  <h2>Hot spots <span id="spot-count" class="quiet"></span></h2>
+  <label>Rank by <select id="spot-order">
+    <option value="load">area × mean probability</option>
+    <option value="probability">mean probability</option>
+    <option value="area">area</option>
+  </select></label>
+  <ol id="spots" tabindex="0" role="listbox" aria-label="Hot spots; N next, P previous"></ol>`;
 
 export class HotSpots {
   /** chosen: called with the spot that was gone to. */
   constructor(view, chosen) {
+    fill("spots-section", TEMPLATE);
     Object.assign(this, { view, chosen, all: [], spots: [], at: -1, verdicts: new Map() });
     byId("spot-order").addEventListener("change", () => this.rank());
     byId("spots").addEventListener("keydown", (event) => {
@@ -37,22 +30,17 @@ export class HotSpots {
     this.details = details;
     this.all = [];
     this.rank();
-    const outlines = await getJson(slideAddress(details.id, "outlines")).catch(() => ({ features: [] }));
+    const regions = await regionsOf(details.id);
     if (this.details !== details) return;
-    this.all = outlines.features.filter((feature) => feature.geometry?.type === "Polygon").map((feature) => ({
-      id: feature.id, rings: feature.geometry.coordinates, box: boxOf(feature.geometry.coordinates),
-      area: feature.properties.measurements?.area_mm2 ?? 0, mean: feature.properties.measurements?.mean_probability ?? 0,
-      max: feature.properties.measurements?.max_probability ?? 0,
-    }));
+    this.all = regions;
     this.rank();
   }
 
   get current() { return this.spots[this.at]; }
 
   rank() {
-    const value = RANKS[byId("spot-order").value];
     const current = this.current?.id;
-    this.spots = [...this.all].sort((a, b) => value(b) - value(a));
+    this.spots = ranked(this.all, byId("spot-order").value);
     this.at = this.spots.findIndex((spot) => spot.id === current);
     this.render();
   }
@@ -91,7 +79,7 @@ export class HotSpots {
     const item = document.createElement("li");
     item.setAttribute("role", "option");
     const image = Object.assign(document.createElement("img"), { alt: "", loading: "lazy" });
-    if (!this.details.missing) image.src = slideAddress(this.details.id, "crop.jpg") + "?" + new URLSearchParams(this.square(spot.box));
+    if (!this.details.missing) image.src = regionPicture(this.details.id, spot.box, 128);
     const lines = document.createElement("div");
     const verdict = this.verdicts.get(spot.id);
     for (const [content, name] of [[`${index + 1}. ${spot.area.toFixed(3)} mm²`, "name"], [`mean ${spot.mean.toFixed(2)}, max ${spot.max.toFixed(2)}`, ""],
@@ -101,11 +89,5 @@ export class HotSpots {
     item.append(image, lines);
     item.addEventListener("click", () => this.go(index));
     return item;
-  }
-
-  square(box) {
-    const side = Math.ceil(Math.max(box.right - box.left, box.bottom - box.top) * 1.2);
-    const from = (low, high) => Math.max(0, Math.round((low + high) / 2 - side / 2));
-    return { x: from(box.left, box.right), y: from(box.top, box.bottom), width: side, height: side, side: 128 };
   }
 }

@@ -1,12 +1,12 @@
 // A map over the slide: its tiles as codes, coloured here, so that threshold, colours and opacity need no server.
-import { getBytes, slideAddress } from "./api.js";
+import { getBytes, getJson, slideAddress } from "./api.js";
 import { codeAtLeast, lookupTable } from "./colour_maps.js";
 import { tileOutline } from "./contours.js";
 
 const MOST_TILES = 1200;  // of 64 KiB codes and 256 KiB colours each
 
 export class MapLayer {
-  /** layer: as /api/slides/ID lists it; changed: called when a tile has come. */
+  /** layer: as /api/slides/ID lists it; changed: called when a tile or the counts have come. */
   constructor(slideId, layer, changed) {
     this.slideId = slideId;
     this.layer = layer;
@@ -25,10 +25,25 @@ export class MapLayer {
     ++this.version;
   }
 
-  /** Area at or over a threshold in mm2, of the finest level's pixels. */
-  areaOver(threshold) {
+  /** The value that a place from 0 to 1 on the layer's scale stands for, the place of a value, and the value as text. */
+  valueAt(place) { return this.layer.low + place * (this.layer.high - this.layer.low); }
+  placeOf(value) { return (value - this.layer.low) / (this.layer.high - this.layer.low || 1); }
+  text(value) {
+    const span = this.layer.high - this.layer.low;
+    return span > 0 && span < 0.1 ? value.toExponential(1) : value.toFixed(span > 20 ? 1 : 3);
+  }
+
+  /** Area at or over a place of the scale in mm2, of the finest level's pixels; undefined until the counts have come. */
+  areaOver(place) {
+    if (!this.histogram) {
+      this.asked ??= getJson(slideAddress(this.slideId, "layers", this.layer.id, "histogram")).then((counts) => {
+        this.histogram = counts;
+        this.changed();
+      }).catch(() => { setTimeout(() => { this.asked = undefined; }, 3000); });
+      return undefined;
+    }
     let count = 0;
-    for (let code = codeAtLeast(threshold); code < 256; ++code) count += this.layer.histogram[code];
+    for (let code = codeAtLeast(place); code < 256; ++code) count += this.histogram[code];
     return count * this.layer.pixel_area_mm2;
   }
 

@@ -1,9 +1,10 @@
 // One page per slide to print: picture with the program's outlines, areas, hot spots, versions.
 import { getJson, slideAddress } from "./api.js";
+import { byId } from "./dom.js";
+import { cropAddress, ranked, regionPicture, regionsOf } from "./regions.js";
 
 const SIDE_PX = 1400;
 const SPOTS = 6;
-const byId = (id) => document.getElementById(id);
 
 function loaded(address) {
   return new Promise((resolve, reject) => {
@@ -13,8 +14,6 @@ function loaded(address) {
     image.src = address;
   });
 }
-
-const crop = (id, box, side) => slideAddress(id, "crop.jpg") + "?" + new URLSearchParams({ ...box, side });
 
 function scaleBar(context, mmPerPx, canvas) {
   const mm = [20, 10, 5, 2, 1, 0.5, 0.2, 0.1].find((length) => length / mmPerPx < canvas.width / 3) ?? 0.05;
@@ -27,9 +26,9 @@ function scaleBar(context, mmPerPx, canvas) {
   context.fillText(mm >= 1 ? `${mm} mm` : `${mm * 1000} µm`, x, y - 8);
 }
 
-async function drawPicture({ id, summary }, features) {
+async function drawPicture({ id, summary }, regions) {
   const { width_level0_px: width, height_level0_px: height } = summary;
-  const image = await loaded(crop(id, { x: 0, y: 0, width, height }, SIDE_PX));
+  const image = await loaded(cropAddress(id, { x: 0, y: 0, width, height }, SIDE_PX));
   const canvas = byId("picture");
   Object.assign(canvas, { width: image.width, height: image.height });
   const context = canvas.getContext("2d");
@@ -38,8 +37,8 @@ async function drawPicture({ id, summary }, features) {
   for (const [colour, line] of [["#ffffff", 5], ["#c80000", 2.5]]) {
     context.strokeStyle = colour;
     context.lineWidth = line * width / image.width;
-    for (const feature of features) {
-      for (const ring of feature.geometry.coordinates) {
+    for (const { rings } of regions) {
+      for (const ring of rings) {
         context.beginPath();
         ring.forEach(([x, y], i) => (i === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
         context.stroke();
@@ -65,17 +64,11 @@ function numbers({ summary, objective_power: power }) {
   }
 }
 
-function spots(id, features) {
-  const measure = (feature) => feature.properties.measurements;
-  const ranked = [...features].sort((a, b) => measure(b).area_mm2 * measure(b).mean_probability - measure(a).area_mm2 * measure(a).mean_probability);
-  byId("spots").replaceChildren(...ranked.slice(0, SPOTS).map((feature, index) => {
-    const xs = feature.geometry.coordinates[0].map(([x]) => x), ys = feature.geometry.coordinates[0].map(([, y]) => y);
-    const [left, top, right, bottom] = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
-    const side = Math.ceil(Math.max(right - left, bottom - top) * 1.15);
-    const box = { x: Math.max(0, Math.round((left + right - side) / 2)), y: Math.max(0, Math.round((top + bottom - side) / 2)), width: side, height: side };
+function spots(id, regions) {
+  byId("spots").replaceChildren(...ranked(regions, "load").slice(0, SPOTS).map((region, index) => {
     const item = document.createElement("div");
-    item.append(Object.assign(document.createElement("img"), { src: crop(id, box, 300), alt: "" }),
-      `${index + 1}. ${measure(feature).area_mm2.toFixed(3)} mm², mean ${measure(feature).mean_probability.toFixed(2)}`);
+    item.append(Object.assign(document.createElement("img"), { src: regionPicture(id, region.box, 300), alt: "" }),
+      `${index + 1}. ${region.area.toFixed(3)} mm², mean ${region.mean.toFixed(2)}`);
     return item;
   }));
 }
@@ -85,7 +78,7 @@ async function start() {
   const id = decodeURIComponent(location.hash.slice(1));
   try {
     const details = await getJson(slideAddress(id));
-    const outlines = await getJson(slideAddress(id, "outlines")).catch(() => ({ features: [] }));
+    const regions = await regionsOf(id);
     byId("title").textContent = document.title = `clmnet report: ${details.summary.file}`;
     byId("caption").textContent = `Red: regions at or over ${details.summary.map_threshold.toFixed(3)}, as analysed; the slide's label is not shown.`;
     numbers(details);
@@ -93,8 +86,8 @@ async function start() {
       `printed ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC.`;
     if (details.missing) byId("caption").textContent = details.missing;
     else {
-      spots(id, outlines.features);
-      await drawPicture(details, outlines.features);
+      spots(id, regions);
+      await drawPicture(details, regions);
     }
   } catch (problem) {
     byId("title").textContent = problem.message;

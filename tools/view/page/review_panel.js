@@ -1,7 +1,7 @@
 // Review: verdicts, corrections, comments, undo. What is shown as kept has been confirmed by the server.
 import { getJson, postJson } from "./api.js";
+import { byId, fill } from "./dom.js";
 import { Drawing } from "./drawing.js";
-import { byId } from "./map_panel.js";
 
 const TEMPLATE = `
   <h2>Review <span id="review-state" class="quiet"></span></h2>
@@ -23,6 +23,8 @@ const TEMPLATE = `
     <div class="modes"><button type="button" id="comment-add">Keep comment</button><button type="button" id="undo">Undo <kbd>Z</kbd></button>
       </div>
     <div class="modes"><a id="export" download="review.geojson">GeoJSON for QuPath</a><button type="button" id="training">Training set</button></div>
+    <p class="quiet">All readers, for clmnet stats agreement: <a href="/api/review/agreement?what=slides" download="agreement-slides.csv">slides</a>,
+      <a href="/api/review/agreement?what=regions" download="agreement-regions.csv">hot spots</a></p>
     <ul id="entries"></ul>
     <p id="concordance" class="quiet"></p>
   </div>`;
@@ -32,7 +34,7 @@ const percent = (value) => `${(100 * value).toFixed(1)} %`;
 export class ReviewPanel {
   constructor(view, spots, { changed, say }) {
     Object.assign(this, { view, spots, changed, say, state: null, mayWrite: false });
-    byId("review-section").innerHTML = TEMPLATE;
+    fill("review-section", TEMPLATE);
     this.drawing = new Drawing(view, (shape) => this.send({ kind: "correction", ...shape }));
     byId("reader").value = localStorage.getItem("clmnet-reader") ?? "";
     byId("reader").addEventListener("change", () => {
@@ -61,6 +63,8 @@ export class ReviewPanel {
 
   start(session) {
     this.mayWrite = session.may_write;
+    getJson("/api/review/readers").then((names) => byId("readers").replaceChildren(
+      ...names.map((value) => Object.assign(document.createElement("option"), { value })))).catch(() => {});
     this.show();
   }
 

@@ -1,6 +1,6 @@
 // The list of slides: thumbnails, area, probability, review state; filter, sort, keys.
 import { slideAddress } from "./api.js";
-import { scrollTo } from "./map_panel.js";
+import { scrollTo } from "./dom.js";
 
 const ORDERS = {
   id: (a, b) => a.id.localeCompare(b.id),
