@@ -1,50 +1,16 @@
 // Started by view_browser_test.py, which gives the facts of the made-up run on stdin.
 const assert = require("node:assert/strict");
-const fs = require("node:fs");
-const { chromium } = require("playwright-core");
+const { layerLies, mapOf, overlayAt, readFacts, run, set, settle, withPage } = require("./view_page.cjs");
 
-const facts = JSON.parse(fs.readFileSync(0, "utf8"));
-const origin = new URL(facts.address).origin;
-
-// For points of the slide (level-0 px): the colour of the overlay there, and whether it is shown at all.
-const overlayAt = (page, points) => page.evaluate((list) => {
-  const { view } = window.clmnet;
-  const ratio = window.devicePixelRatio;
-  const context = view.canvas.getContext("2d");
-  const { x: width, y: height } = view.viewer.viewport.getContainerSize();
-  return list.map(([x, y]) => {
-    const at = view.toScreen(x, y);
-    if (at.x < 2 || at.y < 2 || at.x > width - 2 || at.y > height - 2) return null;
-    return [...context.getImageData(Math.floor(at.x * ratio), Math.floor(at.y * ratio), 1, 1).data];
-  });
-}, points);
-
-const settle = async (page) => {
-  await page.waitForFunction(() => {
-    const { view, map } = window.clmnet;
-    const viewport = view.viewer.viewport;
-    const rests = viewport && Math.abs(viewport.getZoom(true) / viewport.getZoom(false) - 1) < 1e-6 &&
-      viewport.getCenter(true).distanceTo(viewport.getCenter(false)) < 1e-7;
-    return rests && view.image?.getFullyLoaded() && [...map.layers.values()].every((layer) => [...layer.tiles.values()].every((tile) => tile.values));
-  });
-  await page.evaluate(() => new Promise((drawn) => {
-    window.clmnet.view.redraw();
-    requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn)));
-  }));
-};
-
-const set = (page, id, value) => page.evaluate(([name, wanted]) => {
-  const input = document.getElementById(name);
-  if (input.type === "checkbox") input.checked = wanted;
-  else input.value = wanted;
-  input.dispatchEvent(new Event("input"));
-}, [id, value]);
+const facts = readFacts();
+const map = mapOf(facts, (column, row) => facts.codes[row][column]);
 
 async function layerLiesOnTheSlide(page) {
   await set(page, "opacity", 1);
   await set(page, "contours", false);
   await set(page, "hide-below", false);
-  const scaleX = facts.width / facts.map_width, scaleY = facts.height / facts.map_height;
+  const cells = [];
+  for (let row = 0; row < facts.map_height; row += 3) for (let column = 0; column < facts.map_width; column += 3) cells.push([column, row]);
   for (const [zoom, degrees] of [[1, 0], [3, 0], [9, 0], [3, 90]]) {
     await page.evaluate(([factor, turn]) => {
       const { viewport } = window.clmnet.view.viewer;
@@ -52,32 +18,8 @@ async function layerLiesOnTheSlide(page) {
       viewport.zoomTo(viewport.getHomeZoom() * factor, null, true);
     }, [zoom, degrees]);
     await settle(page);
-    // Just inside the four corners of each map pixel: a layer that is off by a pixel of the screen shows its neighbour there.
-    const scale = await page.evaluate(() => window.clmnet.view.scale());
-    const inset = 1.01 / scale;
-    const points = [], wanted = [];
-    for (let row = 0; row < facts.map_height; row += 3) {
-      for (let column = 0; column < facts.map_width; column += 3) {
-        for (const [dx, dy] of [[inset, inset], [scaleX - inset, scaleY - inset]]) {
-          points.push([column * scaleX + dx, row * scaleY + dy]);
-          wanted.push(facts.codes[row][column]);
-        }
-      }
-    }
-    const found = await overlayAt(page, points);
     assert.equal(await page.evaluate(() => window.clmnet.view.viewer.viewport.getRotation(true)), degrees);
-    const colours = await page.evaluate(async () => {
-      const { lookupTable } = await import("/colour_maps.js");
-      return [...lookupTable("viridis", 1)];
-    });
-    let seen = 0;
-    found.forEach((rgba, i) => {
-      if (!rgba) return;
-      ++seen;
-      const colour = colours[wanted[i]];
-      const expected = wanted[i] === 0 ? [0, 0, 0, 0] : [colour & 255, colour >> 8 & 255, colour >> 16 & 255, 255];
-      assert.deepEqual(rgba, expected, `zoom ${zoom}: level-0 px ${points[i]}, code ${wanted[i]}`);
-    });
+    const seen = await layerLies(page, map, cells, `zoom ${zoom}, ${degrees}°`);
     assert.ok(seen > 20, `zoom ${zoom}: only ${seen} points were on the screen`);
   }
   await page.evaluate(() => window.clmnet.view.viewer.viewport.setRotation(0, true));
@@ -86,8 +28,8 @@ async function layerLiesOnTheSlide(page) {
 }
 
 async function thresholdAndOpacityAct(page) {
-  const at = [[(60.5) * facts.width / facts.map_width, (40.5) * facts.height / facts.map_height]];
-  const code = facts.codes[40][60], probability = (code - 1) / 254;
+  const at = [[60.5 * map.scaleX, 40.5 * map.scaleY]];
+  const probability = (facts.codes[40][60] - 1) / 254;
   await set(page, "hide-below", true);
   await set(page, "threshold", probability - 0.01);
   await settle(page);
@@ -97,13 +39,54 @@ async function thresholdAndOpacityAct(page) {
   assert.equal((await overlayAt(page, at))[0][3], 0, "below the threshold it is hidden");
   const threshold = await page.evaluate(() => window.clmnet.map.threshold);
   const pixels = facts.codes.flat().filter((one) => one > 0 && (one - 1) / 254 >= threshold).length;
-  const mm2 = pixels * facts.width * facts.height / (facts.map_width * facts.map_height) * 0.25e-6;
+  const mm2 = pixels * map.scaleX * map.scaleY * 0.25e-6;
+  await page.waitForFunction(() => document.getElementById("live-area").textContent.includes("mm²"));
   assert.ok((await page.textContent("#live-area")).startsWith(`${mm2.toFixed(3)} mm²`), await page.textContent("#live-area"));
   await set(page, "threshold", 0);
   await set(page, "opacity", 0.5);
   await settle(page);
   const alpha = (await overlayAt(page, at))[0][3];
   assert.ok(Math.abs(alpha - 128) <= 2, `half opaque is ${alpha}`);
+}
+
+// A layer of another kind brings its own threshold; the tumour layers share theirs.
+async function layersKeepTheirScale(page) {
+  await set(page, "threshold", 0.25);
+  await set(page, "layer", "tiles_prob_tumour");
+  assert.equal(await page.evaluate(() => window.clmnet.map.threshold), 0.25);
+  await set(page, "layer", "quality");
+  assert.equal(await page.textContent("#threshold-text"), "0.350");
+  assert.ok((await page.textContent("#legend-text")).startsWith("Focus"));
+  await settle(page);
+  await set(page, "layer", "heatmap");
+  assert.equal(await page.textContent("#threshold-text"), "0.500");
+  assert.deepEqual(await page.locator("#ticks span").allTextContents(), ["0", "0.25", "0.5", "0.75", "1"]);
+}
+
+// Rises in lightness (CIE L*) for normal sight and, by Viénot, Brettel and Mollon 1999, for eyes without the red or green cone.
+async function coloursAreEvenForEveryEye(page) {
+  const maps = await page.evaluate(async () => {
+    const { COLOUR_MAPS, colourAt } = await import("/colour_maps.js");
+    return COLOUR_MAPS.map((name) => [name, Array.from({ length: 33 }, (_, i) => colourAt(name, i / 32))]);
+  });
+  assert.equal(maps[0][0], await page.inputValue("#colours"), "the first map is the one that is shown at first");
+  const linear = (value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+  const eyes = {
+    normal: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    protan: [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    deutan: [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+  };
+  for (const [name, colours] of maps) {
+    for (const [eye, matrix] of Object.entries(eyes)) {
+      const lightness = colours.map((rgb) => {
+        const [r, g, b] = matrix.map((row) => row.reduce((sum, weight, c) => sum + weight * linear(rgb[c]), 0));
+        const y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        return y > 0.008856 ? 116 * Math.cbrt(y) - 16 : 903.3 * y;
+      });
+      const steps = lightness.slice(1).map((value, i) => value - lightness[i]);
+      assert.ok(Math.min(...steps) > 0.3 && Math.max(...steps) < 6, `${name} for ${eye}: steps of ${Math.min(...steps)} to ${Math.max(...steps)}`);
+    }
+  }
 }
 
 async function reviewByKeys(page) {
@@ -127,34 +110,65 @@ async function reviewByKeys(page) {
   await page.keyboard.press("Escape");
   await press("z");
   await entries(0);
+  // A brush stroke by mouse, then a point by keys.
+  await page.keyboard.press("b");
+  const stage = await page.locator("#viewer").boundingBox();
+  const middle = { x: stage.x + stage.width / 2, y: stage.y + stage.height / 2 };
+  const stroke = kept();
+  await page.mouse.move(middle.x - 60, middle.y);
+  await page.mouse.down();
+  await page.mouse.move(middle.x, middle.y + 20, { steps: 4 });
+  await page.mouse.move(middle.x + 60, middle.y, { steps: 4 });
+  await page.mouse.up();
+  await stroke;
+  await entries(1);
+  await page.keyboard.press("t");
+  await press("Space");
+  await entries(2);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("w");
+  await page.keyboard.type("Dysplasia, a no tumour; n p d keys are text here.");
+  const comment = kept();
+  await page.click("#comment-add");
+  await comment;
+  await entries(3);
+  await page.locator("#viewer").focus();
   await press("d");
   await page.waitForFunction(() => document.getElementById("concordance").textContent.includes("0 of 1 hot spots"));
+  await press("Shift+U");
+  await page.waitForSelector('[data-slide-verdict="unsure"][aria-pressed="true"]');
 }
 
-async function main() {
-  const browser = await chromium.launch({ executablePath: facts.chromium, args: ["--no-sandbox"] });
-  try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" });
-    page.setDefaultTimeout(120000);
-    const complaints = [];
-    page.on("console", (message) => { if (message.type() === "error") complaints.push(message.text()); });
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("request", (request) => { if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== origin) complaints.push(`asked ${request.url()}`); });
-    await page.goto(facts.address);
-    await page.waitForFunction(() => window.clmnet?.spots.all.length === 1);
-    await settle(page);
-    assert.equal(new URL(page.url()).search, "", "the token stays in the address");
-    await layerLiesOnTheSlide(page);
-    await thresholdAndOpacityAct(page);
-    await reviewByKeys(page);
-    assert.deepEqual(complaints, []);
-    console.log("layers, threshold, opacity, review: as they should be");
-  } finally {
-    await browser.close();
+// Every control is reached by Tab, in order, and shows that it has the focus.
+async function focusIsReachedAndSeen(page) {
+  const wanted = await page.evaluate(() => [...document.querySelectorAll("button, select, input, textarea, a[href], [tabindex='0']")]
+    .filter((element) => element.offsetParent !== null && !element.disabled).map((element) => element.id || element.textContent.trim()));
+  await page.evaluate(() => { document.activeElement?.blur(); window.getSelection().removeAllRanges(); });
+  const reached = new Set();
+  for (let i = 0; i < wanted.length + 10; ++i) {
+    await page.keyboard.press("Tab");
+    const now = await page.evaluate(() => {
+      const element = document.activeElement;
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      return { name: element.id || element.textContent.trim(), body: element === document.body, seen: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 };
+    });
+    if (now.body) continue;
+    reached.add(now.name);
+    assert.ok(now.seen, `'${now.name}' has the focus and does not show it`);
   }
+  assert.deepEqual(wanted.filter((name) => !reached.has(name)), [], "controls that Tab does not reach");
 }
 
-main().catch((problem) => {
-  console.error(problem);
-  process.exit(1);
-});
+run(() => withPage(facts, {}, async (page) => {
+  await page.goto(facts.address);
+  await page.waitForFunction(() => window.clmnet?.spots.all.length === 1);
+  await settle(page);
+  assert.equal(new URL(page.url()).search, "", "the token stays in the address");
+  await coloursAreEvenForEveryEye(page);
+  await layerLiesOnTheSlide(page);
+  await thresholdAndOpacityAct(page);
+  await layersKeepTheirScale(page);
+  await reviewByKeys(page);
+  await focusIsReachedAndSeen(page);
+  console.log("layers, threshold, opacity, colours, review, focus: as they should be");
+}));
