@@ -1,0 +1,76 @@
+"""clmnet view in a real browser on a real run of two slides; ends with 77 (skipped) without browser or data.
+
+Usage: view_real_test.py CLMNET [FOLDER]
+FOLDER keeps the run and the screenshots; without it both are temporary. A finished run in it is used as it is.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import subprocess
+
+from grey_tiff import read_grey
+from view_browser import DEPS, browse, need_browser, need_data
+from view_fixture import CLMNET, Viewer
+
+SLIDES = ("CMU-1-Small-Region.svs", "polyp-20x.svs")
+
+
+def analyze(folder, paths):
+    config = os.path.join(folder, "analyze.toml")
+    with open(config, "w", encoding="utf-8") as out:
+        out.write("[map]\neach_network = true\n")
+    run = os.path.join(folder, "run")
+    if all(os.path.isfile(os.path.join(run, os.path.splitext(name)[0], "summary.json")) for name in SLIDES):
+        return run
+    subprocess.run([CLMNET, "analyze", *paths, "-o", run, "--config", config], check=True, capture_output=True, timeout=900)
+    return run
+
+
+def facts_of(run, folder, slide):
+    """What the files say, for the page to be compared with; codes go through a file of their own."""
+    with open(os.path.join(run, slide, "summary.json"), encoding="utf-8") as text:
+        summary = json.load(text)
+    width, height, codes = read_grey(os.path.join(run, slide, "heatmap.tiff"))
+    codes_file = os.path.join(folder, slide + ".codes")
+    with open(codes_file, "wb") as out:
+        out.write(codes)
+    counts = [0] * 256
+    for code in range(256):
+        counts[code] = codes.count(code)
+    return {"id": slide, "width": summary["width_level0_px"], "height": summary["height_level0_px"], "map_width": width,
+            "map_height": height, "codes_file": codes_file, "counts": counts, "um_per_px_x": summary["um_per_px_x"],
+            "um_per_px_y": summary["um_per_px_y"], "regions": summary["tumour_regions"], "layers": sorted(
+                name[:-5] for name in os.listdir(os.path.join(run, slide)) if name.endswith(".tiff"))}
+
+
+def check_review_survives(run, viewer, facts):
+    """The first visit leaves a review, the server dies by SIGKILL in the middle of it, the second visit finds everything."""
+    browse("view_real_test.cjs", {**facts, "part": "review"})
+    viewer.kill()
+    again = Viewer(run, os.path.dirname(facts["paths"][0]), deps=DEPS)
+    try:
+        browse("view_real_test.cjs", {**facts, "address": again.address, "part": "review again"})
+    finally:
+        again.kill()
+
+
+def main():
+    need_browser()
+    paths = need_data(*SLIDES)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else temporary
+        os.makedirs(folder, exist_ok=True)
+        run = analyze(folder, paths)
+        slides = [facts_of(run, temporary, os.path.splitext(name)[0]) for name in SLIDES]
+        viewer = Viewer(run, os.path.dirname(paths[0]), deps=DEPS)
+        try:
+            facts = {"address": viewer.address, "slides": slides, "paths": paths, "shots": folder}
+            browse("view_real_test.cjs", {**facts, "part": "look"})
+            check_review_survives(run, viewer, facts)
+        finally:
+            viewer.kill()
+
+
+main()
