@@ -52,7 +52,8 @@ json slide_json(const wsi::Slide& slide) {
               {"height_level0_px", info.extent.height},
               {"um_per_px_x", slide.um_per_px().x},
               {"um_per_px_y", slide.um_per_px().y},
-              {"um_per_px_source", info.um_per_px_source}};
+              {"um_per_px_source", info.um_per_px_source},
+              {"icc_profile", info.icc_profile.empty() ? json() : json(info.icc_profile)}};
   if (info.bounds) {
     out["bounds_level0_px"] = {info.bounds->origin.x, info.bounds->origin.y, info.bounds->size.width, info.bounds->size.height};
   }

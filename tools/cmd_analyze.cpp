@@ -71,6 +71,7 @@ json configuration(const AnalyzeArgs& args, const AnalyzeSetup& setup, const net
           {"model_sha256", checksum},
           {"um_per_px", args.how.um_per_px ? json(*args.how.um_per_px) : json()},
           {"reader", args.how.reader},
+          {"icc", args.how.icc},
           {"tiles", {{"stride_px", a.stride_px}, {"min_tissue", a.min_tissue}}},
           {"map", {{"px", a.map_px}, {"each_network", setup.outputs.network_maps}}},
           {"tissue",

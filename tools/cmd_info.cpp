@@ -5,6 +5,7 @@
 
 #include "tools/commands.h"
 #include "tools/slide_args.h"
+#include "wsi/colour_profile.h"
 #include "wsi/slide.h"
 
 namespace clmnet::tools {
@@ -41,8 +42,12 @@ json info_json(const wsi::Slide& slide) {
                    {"um_per_px_source", info.um_per_px_source},
                    {"objective_power", nullptr},
                    {"bounds", nullptr},
+                   {"icc_profile", nullptr},
                    {"associated_images", associated},
                    {"properties", info.properties}};
+  if (const auto profile = slide.icc_profile(); !profile.empty()) {
+    document["icc_profile"] = {{"bytes", profile.size()}, {"description", wsi::icc_description(profile)}};
+  }
   if (info.um_per_px) document["um_per_px"] = {{"x", info.um_per_px->x}, {"y", info.um_per_px->y}};
   if (info.objective_power) document["objective_power"] = *info.objective_power;
   if (info.bounds) {
@@ -81,6 +86,8 @@ void print_text(const wsi::Slide& slide, bool all) {
     print_line("resolution", "unknown (" + info.um_per_px_source + "); give --mpp if you know it");
   }
   print_line("objective", info.objective_power ? number(*info.objective_power) + "x" : "not recorded");
+  const auto profile = slide.icc_profile();
+  print_line("ICC profile", profile.empty() ? "none" : wsi::icc_description(profile) + " (" + std::to_string(profile.size()) + " bytes); --icc uses it");
   if (info.bounds) {
     print_line("bounds", text(info.bounds->size) + " px at " + std::to_string(info.bounds->origin.x) + ", " +
                              std::to_string(info.bounds->origin.y));

@@ -61,6 +61,9 @@ int run_tissue(const TissueArgs& args, const Session& session) {
   const auto quality = wsi::assess_regions(slide, tissue, regions, folds, quality_options);
 
   json document = {{"slide", slide.path().string()},
+                   {"level0_um_per_px", {{"x", scan.x}, {"y", scan.y}}},
+                   {"level0_um_per_px_source", slide.info().um_per_px_source},
+                   {"icc_profile", slide.info().icc_profile.empty() ? json() : json(slide.info().icc_profile)},
                    {"um_per_px", {{"x", geometry.um_per_px().x}, {"y", geometry.um_per_px().y}}},
                    {"tissue_area_mm2", tissue.area_mm2},
                    {"ink_area_mm2", cv::countNonZero(tissue.ink) * geometry.pixel_area_mm2()},

@@ -8,11 +8,13 @@ void SlideArgs::add_to(CLI::App& command) {
   command.add_option("--reader", reader, "What decodes pixels: direct (TIFF with JPEG tiles), openslide, or auto")
       ->check(CLI::IsMember({"auto", "direct", "openslide"}))
       ->capture_default_str();
+  command.add_flag("--icc", icc, "Bring the colours to sRGB through the slide's ICC profile");
 }
 
 wsi::SlideOptions SlideArgs::options() const {
   wsi::SlideOptions options;
   options.um_per_px_flag = flag;
+  options.icc = icc;
   if (um_per_px) options.um_per_px = wsi::UmPerPx{*um_per_px, *um_per_px};
   if (reader == "direct") options.reader = wsi::ReaderKind::direct;
   if (reader == "openslide") options.reader = wsi::ReaderKind::openslide;

@@ -98,6 +98,7 @@ json configuration_of(const TileArgs& args, const TileSetup& setup) {
           {"version", CLMNET_VERSION},
           {"slide_um_per_px", args.how.um_per_px ? json(*args.how.um_per_px) : json()},
           {"reader", args.how.reader},
+          {"icc", args.how.icc},
           {"tiles",
            {{"um_per_px", setup.grid.um_per_px.x},
             {"tile_px", setup.grid.tile_px},

@@ -24,7 +24,7 @@ struct TileArgs {
   std::optional<double> um_per_px, min_tissue, label_share;
   std::optional<int> jpeg_quality;
   int tile_px = 256, stride_px = 0, threads = 0;
-  SlideArgs how{{}, "auto", "--slide-mpp"};
+  SlideArgs how{{}, "auto", false, "--slide-mpp"};
 };
 
 /// Command line and configuration file put together: all that decides what comes out.

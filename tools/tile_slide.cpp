@@ -201,6 +201,7 @@ class SlideTiler {
                     {"reader", slide_.info().reader},
                     {"level0_um_per_px", {{"x", slide_.um_per_px().x}, {"y", slide_.um_per_px().y}}},
                     {"level0_um_per_px_source", slide_.info().um_per_px_source},
+                    {"icc_profile", slide_.info().icc_profile.empty() ? json() : json(slide_.info().icc_profile)},
                     {"um_per_px", setup_.grid.um_per_px.x},
                     {"tissue_area_mm2", tissue_area_mm2_},
                     {"tiles", rows_.size()},

@@ -8,6 +8,7 @@
 
 #include "tools/base/error.h"
 #include "wsi/calibration.h"
+#include "wsi/colour_profile.h"
 
 namespace clmnet::wsi {
 namespace {
@@ -163,6 +164,16 @@ ReadOutcome OpenSlideReader::read(const PixelSource& source, std::int64_t x, std
     }
   }
   return outcome;
+}
+
+std::vector<std::uint8_t> OpenSlideReader::icc_profile() const {
+  if (!api_->get_icc_profile_size || !api_->read_icc_profile) return {};
+  const Handle own = open_handle(*api_, path_);  // an error here must not spoil the handle that pixels are read with
+  const std::int64_t bytes = own ? api_->get_icc_profile_size(own.get()) : 0;
+  if (bytes <= 0 || bytes > kMostIccBytes) return {};
+  std::vector<std::uint8_t> profile(static_cast<std::size_t>(bytes));
+  api_->read_icc_profile(own.get(), profile.data());
+  return api_->get_error(own.get()) ? std::vector<std::uint8_t>() : profile;
 }
 
 cv::Mat OpenSlideReader::associated_image(const std::string& name) const {

@@ -27,6 +27,8 @@ class OpenSlideReader : public LevelReader {
   const std::string& vendor() const { return vendor_; }
   const std::map<std::string, std::string>& properties() const { return properties_; }
   const std::map<std::string, SizePx>& associated_images() const { return associated_images_; }
+  /// Of the pixels of all levels; empty where the slide has none, or the library is too old (3) to say.
+  std::vector<std::uint8_t> icc_profile() const;
   /// RGB on white. Throws InputError when it cannot be decoded; `name` must be one of associated_images().
   cv::Mat associated_image(const std::string& name) const;
 

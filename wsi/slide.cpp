@@ -8,6 +8,7 @@
 #include "tools/base/csv.h"
 #include "tools/base/error.h"
 #include "wsi/calibration.h"
+#include "wsi/colour_profile.h"
 #include "wsi/direct_reader.h"
 #include "wsi/openslide_reader.h"
 #include "wsi/resample.h"
@@ -89,17 +90,17 @@ class Slide::Impl {
     const OpenSlideApi* api = &linked_openslide();
     std::string vendor = detect_vendor(path);
     if (vendor.empty() && openslide4() && !(vendor = detect_vendor(path, *openslide4())).empty()) api = openslide4();
-    std::shared_ptr<const TiffFile> tiff;
-    if ((vendor == "aperio" || vendor == "generic-tiff") && looks_like_tiff(path)) tiff = open_whole_tiff(path);
+    if ((vendor == "aperio" || vendor == "generic-tiff") && looks_like_tiff(path)) tiff_ = open_whole_tiff(path);
     openslide_ = std::make_unique<OpenSlideReader>(path, *api);
     reader_ = openslide_.get();
     std::string declined = openslide_->vendor() + " is not read directly";
-    if (tiff && options.reader != ReaderKind::openslide) declined = open_direct(std::move(tiff));
+    if (tiff_ && options.reader != ReaderKind::openslide) declined = open_direct();
     if (options.reader == ReaderKind::direct && !direct_) {
       throw InputError(path.filename().string() + ": the direct reader cannot read it (" + declined +
                        "); expected TIFF with JPEG tiles; use --reader auto");
     }
     fill_info(options);
+    if (options.icc) use_icc_profile();
   }
 
   /// The coarsest pixels that are at least as fine as wanted; level 0 where none is. What a codec shrinks counts only where
@@ -107,6 +108,11 @@ class Slide::Impl {
   const PixelSource& nearest_better(Level0Px origin, double downsample_x, double downsample_y, SizePx size) const;
 
   bool read_block(cv::Mat& rgb, const PixelSource& source, AxisMap x, AxisMap y, TileCache* cache) const;
+
+  std::vector<std::uint8_t> icc_profile() const;
+
+  /// What of a region lies inside the scan becomes sRGB, where that is wanted.
+  void convert_colours(cv::Mat& rgb, Level0Px origin, double downsample_x, double downsample_y) const;
 
   fs::path path_;
   std::string um_per_px_flag_;
@@ -116,8 +122,12 @@ class Slide::Impl {
   const LevelReader* reader_ = nullptr;
 
  private:
-  std::string open_direct(std::shared_ptr<const TiffFile> file);
+  std::string open_direct();
   void fill_info(const SlideOptions& options);
+  void use_icc_profile();
+
+  std::shared_ptr<const TiffFile> tiff_;
+  std::unique_ptr<const SrgbTransform> to_srgb_;
 };
 
 const PixelSource& Slide::Impl::nearest_better(Level0Px origin, double downsample_x, double downsample_y, SizePx size) const {
@@ -134,11 +144,11 @@ const PixelSource& Slide::Impl::nearest_better(Level0Px origin, double downsampl
 }
 
 /// Makes the direct reader the one in use, or returns why it declined.
-std::string Slide::Impl::open_direct(std::shared_ptr<const TiffFile> file) {
+std::string Slide::Impl::open_direct() {
   std::vector<SizePx> levels;
   for (const auto& source : openslide_->sources()) levels.push_back(source.size);
   std::string declined;
-  direct_ = DirectReader::open(std::move(file), levels, declined);
+  direct_ = DirectReader::open(tiff_, levels, declined);
   if (direct_) reader_ = direct_.get();
   return declined;
 }
@@ -163,6 +173,43 @@ void Slide::Impl::fill_info(const SlideOptions& options) {
   auto calibration = find_calibration(info_.properties);
   info_.um_per_px = calibration.um_per_px;
   info_.um_per_px_source = std::move(calibration.source);
+}
+
+std::vector<std::uint8_t> Slide::Impl::icc_profile() const {
+  if (tiff_) return tiff_->icc_profile(info_.extent);
+  const auto profile = openslide_->icc_profile();
+  if (!profile.empty() || !openslide4()) return profile;
+  try {
+    return OpenSlideReader(path_, *openslide4()).icc_profile();
+  } catch (const InputError&) {
+    return {};  // a slide that only the older library opens
+  }
+}
+
+void Slide::Impl::use_icc_profile() {
+  const std::string where = path_.filename().string();
+  const auto profile = icc_profile();
+  if (profile.empty()) {
+    throw InputError(where + ": no ICC profile is in the file" +
+                     (tiff_ || openslide4() ? "" : " as far as OpenSlide 3 can tell (OpenSlide 4 sees more: run tools/setup)") +
+                     ", so --icc cannot bring its colours to sRGB; leave out --icc");
+  }
+  to_srgb_ = std::make_unique<SrgbTransform>(profile, where);
+  info_.icc_profile = to_srgb_->description().empty() ? "without a name" : to_srgb_->description();
+}
+
+void Slide::Impl::convert_colours(cv::Mat& rgb, Level0Px origin, double downsample_x, double downsample_y) const {
+  if (!to_srgb_) return;
+  const auto inside = [](std::int64_t from, std::int64_t extent, double downsample, int count) {
+    const auto begin = std::floor(static_cast<double>(-from) / downsample);
+    const auto end = std::ceil(static_cast<double>(extent - from) / downsample);
+    return cv::Range(static_cast<int>(std::clamp<double>(begin, 0, count)), static_cast<int>(std::clamp<double>(end, 0, count)));
+  };
+  const auto columns = inside(origin.x, info_.extent.width, downsample_x, rgb.cols);
+  const auto rows = inside(origin.y, info_.extent.height, downsample_y, rgb.rows);
+  if (columns.empty() || rows.empty()) return;
+  cv::Mat part = rgb(rows, columns);
+  to_srgb_->apply(part);
 }
 
 /// `x` and `y` place the block on the source's pixels.
@@ -253,6 +300,7 @@ bool Slide::read_into(cv::Mat& rgb, Level0Px origin, double downsample_x, double
                    cv::Mat part = rgb(block);
                    complete = impl_->read_block(part, source, x, y, cache) && complete;
                  });
+  impl_->convert_colours(rgb, origin, downsample_x, downsample_y);
   return complete;
 }
 
@@ -272,6 +320,8 @@ void Slide::announce(TileCache& cache, Level0Px origin, double downsample_x, dou
                                             {columns.end - columns.begin + 2, rows.end - rows.begin + 2}, cache);
                  });
 }
+
+std::vector<std::uint8_t> Slide::icc_profile() const { return impl_->icc_profile(); }
 
 cv::Mat Slide::associated_image(const std::string& name) const {
   if (info().associated_images.count(name) > 0) return impl_->openslide_->associated_image(name);

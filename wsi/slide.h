@@ -28,6 +28,7 @@ struct SlideOptions {
   std::optional<UmPerPx> um_per_px;              ///< the user's --mpp; overrides the file and is recorded as such
   ReaderKind reader = ReaderKind::automatic;
   std::string um_per_px_flag = "--mpp";          ///< what the command in hand calls um_per_px; messages name it
+  bool icc = false;                              ///< --icc: colours to sRGB through the slide's own ICC profile
 };
 
 /// What is known of a slide without decoding pixels.
@@ -42,6 +43,7 @@ struct SlideInfo {
   std::optional<Level0Rect> bounds;              ///< openslide.bounds-*
   std::map<std::string, SizePx> associated_images;
   std::map<std::string, std::string> properties;
+  std::string icc_profile;                       ///< --icc: what the profile that colours are converted from says it is; else empty
 };
 
 /// A region's pixels and whether all of them could be decoded.
@@ -56,7 +58,7 @@ class TileCache;
 /// One whole-slide image, open for reading. Any thread may call any const member.
 class Slide {
  public:
-  /// Throws InputError: missing, empty, truncated, not a slide, a reader that cannot read it.
+  /// Throws InputError: missing, empty, truncated, not a slide, a reader that cannot read it, with icc one without ICC profile.
   explicit Slide(const std::filesystem::path& path, const SlideOptions& options = {});
   ~Slide();
   Slide(Slide&&) noexcept;
@@ -88,7 +90,10 @@ class Slide {
   /// just as long as it is needed.
   void announce(TileCache& cache, Level0Px origin, double downsample_x, double downsample_y, SizePx size) const;
 
-  /// "label", "macro", "thumbnail"; RGB. Throws InputError when there is none of that name.
+  /// The ICC profile of the pixels, as the file holds it; empty where there is none. OpenSlide 3 finds it in TIFF slides only.
+  std::vector<std::uint8_t> icc_profile() const;
+
+  /// "label", "macro", "thumbnail"; RGB as stored, also with icc. Throws InputError when there is none of that name.
   cv::Mat associated_image(const std::string& name) const;
 
  private:

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/base/error.h"
+#include "wsi/colour_profile.h"
 
 namespace clmnet::wsi {
 namespace {
@@ -33,6 +34,15 @@ template <typename T>
 T field(TIFF* tiff, std::uint32_t tag, T otherwise) {
   T value = otherwise;
   return TIFFGetFieldDefaulted(tiff, tag, &value) == 1 ? value : otherwise;
+}
+
+/// Empty where the tag is missing.
+std::vector<std::uint8_t> bytes_field(TIFF* tiff, std::uint32_t tag, std::uint32_t most) {
+  std::uint32_t count = 0;
+  const void* bytes = nullptr;
+  if (TIFFGetField(tiff, tag, &count, &bytes) != 1 || !bytes || count > most) return {};
+  const auto* begin = static_cast<const std::uint8_t*>(bytes);
+  return {begin, begin + count};
 }
 
 /// Why the tiles of the current directory cannot be decoded as JPEG of three 8-bit channels; empty when they can.
@@ -86,19 +96,14 @@ TiffLevel read_level(TIFF* tiff) {
   }
   const auto problem = read_tile_index(tiff, level);
   if (!problem.empty()) level.not_jpeg = problem;
-  std::uint32_t table_bytes = 0;
-  const void* tables = nullptr;
-  if (level.not_jpeg.empty() && TIFFGetField(tiff, TIFFTAG_JPEGTABLES, &table_bytes, &tables) == 1 && tables) {
-    const auto* begin = static_cast<const std::uint8_t*>(tables);
-    level.jpeg_tables.assign(begin, begin + table_bytes);
-  }
+  if (level.not_jpeg.empty()) level.jpeg_tables = bytes_field(tiff, TIFFTAG_JPEGTABLES, TiffLimits::kJpegTableBytes);
   level.ycbcr = field<std::uint16_t>(tiff, TIFFTAG_PHOTOMETRIC, 0) == PHOTOMETRIC_YCBCR;
   return level;
 }
 
 }  // namespace
 
-TiffFile::TiffFile(const std::filesystem::path& path) {
+TiffFile::TiffFile(const std::filesystem::path& path) : path_(path) {
   const std::string where = path.filename().string();
   const TiffHandle tiff = open_tiff(path);
   if (!tiff) throw InputError(where + ": its TIFF header or first directory cannot be read; the file is damaged, copy it again");
@@ -131,6 +136,17 @@ std::int64_t TiffFile::tiles_beyond_end() const {
     }
   }
   return beyond;
+}
+
+std::vector<std::uint8_t> TiffFile::icc_profile(SizePx size) const {
+  const TiffHandle tiff = open_tiff(path_);
+  if (!tiff) return {};
+  for (int directory = 0; directory < TiffLimits::kDirectories; ++directory) {
+    const SizePx here{field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGEWIDTH, 0), field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGELENGTH, 0)};
+    if (TIFFIsTiled(tiff.get()) && here == size) return bytes_field(tiff.get(), TIFFTAG_ICCPROFILE, kMostIccBytes);
+    if (TIFFLastDirectory(tiff.get()) || !TIFFReadDirectory(tiff.get())) break;
+  }
+  return {};
 }
 
 bool TiffFile::read_tile_bytes(const TiffLevel& level, std::int64_t index, std::vector<std::uint8_t>& bytes) const {

@@ -15,6 +15,7 @@ struct TiffLimits {
   static constexpr std::int64_t kTilePixels = std::int64_t{1} << 24;   ///< 48 MiB decoded
   static constexpr std::int64_t kTilesPerLevel = std::int64_t{1} << 22;  ///< 524,288 px squared in tiles of 256
   static constexpr int kDirectories = 256;
+  static constexpr std::uint32_t kJpegTableBytes = 1 << 20;  ///< four tables of each kind are 2 KiB
   static constexpr std::int64_t kLibtiffBytes = std::int64_t{64} << 20;  ///< any one allocation of libtiff
 };
 
@@ -46,11 +47,15 @@ class TiffFile {
   /// Stored tiles whose bytes lie, wholly or in part, beyond the end of the file.
   std::int64_t tiles_beyond_end() const;
 
+  /// Tag 34675 of the tiled directory of that size; empty where there is none, or one of more than kMostIccBytes.
+  std::vector<std::uint8_t> icc_profile(SizePx size) const;
+
   /// The bytes of one tile as they are stored. False where there are none, they lie outside the file, cannot be read, or are
   /// more than twice what the tile holds decoded; index must be below tiles_across * tiles_down.
   bool read_tile_bytes(const TiffLevel& level, std::int64_t index, std::vector<std::uint8_t>& bytes) const;
 
  private:
+  std::filesystem::path path_;
   int file_ = -1;
   std::uint64_t bytes_ = 0;
   std::vector<TiffLevel> levels_;

@@ -57,6 +57,9 @@ void set_tags(TIFF* tiff, const TiffFixture& fixture, int width, int height, boo
     TIFFSetField(tiff, TIFFTAG_JPEGTABLESMODE, fixture.jpeg_tables ? JPEGTABLESMODE_QUANT | JPEGTABLESMODE_HUFF : 0);
   }
   set_resolution(tiff, fixture);
+  if (!fixture.icc_profile.empty()) {
+    TIFFSetField(tiff, TIFFTAG_ICCPROFILE, static_cast<std::uint32_t>(fixture.icc_profile.size()), fixture.icc_profile.data());
+  }
 }
 
 }  // namespace

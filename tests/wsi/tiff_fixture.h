@@ -29,6 +29,7 @@ struct TiffFixture {
   bool jpeg_tables = true;            ///< shared tables in tag 347, else in each tile
   std::string resolution_unit;        ///< "", "inch", "centimeter", "none"
   float x_resolution = 0, y_resolution = 0;
+  std::vector<std::uint8_t> icc_profile;  ///< tag 34675 of every level; empty: none
   std::function<Rgb(int x, int y)> paint;
 };
 
