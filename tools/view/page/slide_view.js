@@ -4,6 +4,37 @@ import { slideAddress } from "./api.js";
 
 const BAR_PX = 140;
 
+/**
+ * OpenSeadragon's canvas stretches tiles without overlap by a pixel of the screen to hide their seams, and so moves what they show
+ * by up to that under the maps. Here the edges of tiles are put on whole pixels of the screen instead, half a pixel away at most;
+ * a turned slide's tiles grow by half a pixel on every side.
+ */
+function exactDrawer() {
+  return class ExactDrawer extends OpenSeadragon.CanvasDrawer {
+    minimumOverlapRequired() { return false; }
+
+    draw(images) {
+      const turned = this.viewport.getRotation(true) % 360 !== 0;
+      for (const image of images) for (const { tile } of image.getTilesToDraw()) (turned ? this.grow : this.snap)(tile);
+      super.draw(images);
+    }
+
+    grow(tile) {
+      if (tile.position.grown) return;  // drawn again without having been placed again
+      tile.position = Object.assign(tile.position.minus(new OpenSeadragon.Point(0.5, 0.5)), { grown: true });
+      tile.size = tile.size.plus(new OpenSeadragon.Point(1, 1));
+    }
+
+    snap(tile) {
+      const ratio = OpenSeadragon.pixelDensityRatio;
+      const whole = (value) => Math.round(value * ratio + 1e-6) / ratio;  // neighbours share an edge but for its last digits
+      const [left, top] = [whole(tile.position.x), whole(tile.position.y)];
+      tile.size = new OpenSeadragon.Point(whole(tile.position.x + tile.size.x) - left, whole(tile.position.y + tile.size.y) - top);
+      tile.position = new OpenSeadragon.Point(left, top);
+    }
+  };
+}
+
 export class SlideView {
   /** element: where the slide goes; drawers: functions (context, view) that draw over it, in order. */
   constructor(element) {
@@ -15,7 +46,7 @@ export class SlideView {
     stand.setAttribute("data-openseadragon-mobile-css", "none");
     document.head.append(stand);
     this.viewer = OpenSeadragon({
-      element, drawer: "canvas", showNavigationControl: false, showNavigator: true, navigatorPosition: "BOTTOM_RIGHT", navigatorAutoFade: false,
+      element, drawer: exactDrawer(), smoothTileEdgesMinZoom: Infinity, showNavigationControl: false, showNavigator: true, navigatorPosition: "BOTTOM_RIGHT", navigatorAutoFade: false,
       navigatorSizeRatio: 0.16, animationTime: 0.5, springStiffness: 9, maxZoomPixelRatio: 4, minZoomImageRatio: 0.7,
       visibilityRatio: 0.3, imageSmoothingEnabled: true, gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
       maxImageCacheCount: 1200, imageLoaderLimit: 6, keyboardNavEnabled: false, crossOriginPolicy: false,
