@@ -31,8 +31,15 @@ async function withPage(facts, options, visit) {
   }
 }
 
-/** Waits until nothing moves, every tile has come and the frame is drawn. */
+/** Draws a frame and waits until it has been shown. */
+const drawFrame = (page) => page.evaluate(() => new Promise((drawn) => {
+  window.clmnet.view.redraw();
+  requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+}));
+
+/** Waits until nothing moves, every tile that the frame asks for has come, and the frame with them is drawn. */
 async function settle(page) {
+  await drawFrame(page);
   await page.waitForFunction(() => {
     const { view, map } = window.clmnet;
     const viewport = view.viewer.viewport;
@@ -40,10 +47,7 @@ async function settle(page) {
       viewport.getCenter(true).distanceTo(viewport.getCenter(false)) < 1e-7;
     return rests && view.image?.getFullyLoaded() && [...map.layers.values()].every((layer) => [...layer.tiles.values()].every((tile) => tile.values));
   });
-  await page.evaluate(() => new Promise((drawn) => {
-    window.clmnet.view.redraw();
-    requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn)));
-  }));
+  await drawFrame(page);
 }
 
 /** Opens a slide by its name in the list and waits for it. */

@@ -6,7 +6,7 @@ import { Keys } from "./keys.js";
 import { MapPanel } from "./map_panel.js";
 import { ReviewPanel } from "./review_panel.js";
 import { SlideList } from "./slide_list.js";
-import { addMapKeys, addViewKeys, makeStage, say, showValues, startHelp } from "./stage.js";
+import { addMapKeys, addViewKeys, clearValues, makeStage, say, showValues, startHelp } from "./stage.js";
 
 const view = makeStage();
 const map = new MapPanel(view);
@@ -24,6 +24,7 @@ async function openSlide(id) {
   view.opening = id;
   list.select(id);
   say("");
+  clearValues();
   byId("busy").hidden = false;
   try {
     const details = await getJson(slideAddress(id));

@@ -73,12 +73,21 @@ export function addMapKeys(keys, map, spots) {
     .add("<", "< >", "Move the divider", () => map.moveDivider(-0.02)).add(">", "", "Move the divider", () => map.moveDivider(0.02));
 }
 
+/** An empty table 'values', with how to fill it. */
+export function clearValues() {
+  const body = document.createElement("tbody");
+  Object.assign(body.insertRow().insertCell(), { className: "quiet hint", textContent: "Click the slide, or press V for its centre." });
+  byId("values").replaceChildren(body);
+}
+
 /** What each layer says at a point of the slide, into the table 'values'. */
 export async function showValues(view, point) {
   if (!view.details) return;
   const address = slideAddress(view.details.id, "value") + "?" + new URLSearchParams({ x: point.x.toFixed(2), y: point.y.toFixed(2) });
   try {
+    const { details } = view;
     const { values } = await getJson(address);
+    if (view.details !== details) return;
     const rows = [[`x ${Math.round(point.x)}, y ${Math.round(point.y)} px`, `${(point.x * view.um.x / 1000).toFixed(2)}, ${(point.y * view.um.y / 1000).toFixed(2)} mm`],
       ...values.map(({ title, value }) => [title, value === null ? "no data" : value.toFixed(3)])];
     const body = document.createElement("tbody");
