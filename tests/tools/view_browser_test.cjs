@@ -1,6 +1,6 @@
 // Started by view_browser_test.py, which gives the facts of the made-up run on stdin.
 const assert = require("node:assert/strict");
-const { layerLies, mapOf, overlayAt, readFacts, run, set, settle, withPage } = require("./view_page.cjs");
+const { layerLies, mapOf, overlayAt, printReport, readFacts, run, set, settle, withPage } = require("./view_page.cjs");
 
 const facts = readFacts();
 const map = mapOf(facts, (column, row) => facts.codes[row][column]);
@@ -170,5 +170,6 @@ run(() => withPage(facts, {}, async (page) => {
   await layersKeepTheirScale(page);
   await reviewByKeys(page);
   await focusIsReachedAndSeen(page);
-  console.log("layers, threshold, opacity, colours, review, focus: as they should be");
+  await printReport(page, facts.address, "drawn");
+  console.log("layers, threshold, opacity, colours, review, focus, report: as they should be");
 }));

@@ -3,13 +3,31 @@
 Usage: view_browser_test.py CLMNET
 """
 
+import csv
 import json
 import os
 import shutil
 import sys
 
 from view_browser import OPENSEADRAGON, browse, need_browser
-from view_fixture import HEIGHT, MAP_HEIGHT, MAP_WIDTH, WIDTH, RunFolder, map_code
+from view_fixture import HEIGHT, MAP_HEIGHT, MAP_WIDTH, WIDTH, RunFolder, map_code, write
+
+
+def check_study(folder):
+    """One reader, two cases, both phases, by the page alone; what was answered is in the ratings."""
+    shutil.copytree(os.path.join(folder.run, "drawn"), os.path.join(folder.run, "second"), symlinks=True)
+    plan = os.path.join(folder.path, "plan.toml")
+    write(plan, 'name = "page"\nreaders = ["Dr Page"]\nslides = ["drawn", "second"]\nwashout_days = 0\n')
+    viewer = folder.viewer("--study", plan)
+    try:
+        browse("view_study_page_test.cjs", {"address": viewer.first_line.split("\t")[1], "shot": os.environ.get("CLMNET_SHOT", "")})
+        with open(os.path.join(folder.run, "study-page", "ratings.csv"), encoding="utf-8", newline="") as text:
+            found = [(row["place"], row["modality"], row["rating"]) for row in csv.DictReader(text)]
+        wanted = [("1-1", "unaided", "62"), ("1-2", "unaided", "49"), ("2-1", "aided", "70"), ("2-2", "aided", "40")]
+        if found != wanted:
+            sys.exit(f"the ratings are {found}, not {wanted}")
+    finally:
+        viewer.kill()
 
 
 def main():
@@ -29,6 +47,7 @@ def main():
                 sys.exit(f"the journal holds {kinds}, not {wanted}")
         finally:
             viewer.kill()
+        check_study(folder)
 
 
 main()

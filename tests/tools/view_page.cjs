@@ -123,6 +123,28 @@ async function layerLies(page, map, cells, what) {
   return seen;
 }
 
+/** Prints a slide's report as the reader would; returns the PDF. It must be one page of A4 with its picture drawn. */
+async function printReport(page, address, id) {
+  await page.goto(`${new URL(address).origin}/report.html#${encodeURIComponent(id)}`);
+  await page.waitForSelector('body[data-ready="yes"]');
+  await page.waitForFunction(() => [...document.images].every((image) => image.complete && image.naturalWidth > 0));
+  const drawn = await page.evaluate(() => {
+    const canvas = document.getElementById("picture");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let red = 0;
+    for (let i = 0; i < data.length; i += 4) red += data[i] === 200 && data[i + 1] === 0 && data[i + 2] === 0;
+    return { red, side: Math.max(canvas.width, canvas.height), text: document.body.innerText };
+  });
+  assert.ok(drawn.side >= 1000 && drawn.red > 100, `the picture is ${drawn.side} px and has ${drawn.red} px of outline`);
+  for (const part of ["For research use", "mm²", "SHA-256", "clmnet", "hot spots"]) assert.ok(drawn.text.toLowerCase().includes(part.toLowerCase()), `no '${part}' in the report`);
+  const pdf = await page.pdf({ preferCSSPageSize: true, printBackground: true });
+  const text = pdf.toString("latin1");
+  assert.equal((text.match(/\/Type\s*\/Page\b(?!s)/g) ?? []).length, 1, "the report is more than one page");
+  const [, width, height] = text.match(/\/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]/);
+  assert.ok(Math.abs(width - 595.3) < 1.5 && Math.abs(height - 841.9) < 1.5, `${width} x ${height} pt is not A4`);
+  return pdf;
+}
+
 /** Runs main and ends the process with its outcome. */
 function run(main) {
   main().catch((problem) => {
@@ -131,4 +153,4 @@ function run(main) {
   });
 }
 
-module.exports = { layerLies, mapOf, moveTo, openSlide, overlayAt, readFacts, run, set, settle, withPage };
+module.exports = { layerLies, mapOf, moveTo, openSlide, overlayAt, printReport, readFacts, run, set, settle, withPage };

@@ -2,7 +2,7 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const path = require("node:path");
-const { layerLies, mapOf, moveTo, openSlide, overlayAt, readFacts, run, set, settle, withPage } = require("./view_page.cjs");
+const { layerLies, mapOf, moveTo, openSlide, overlayAt, printReport, readFacts, run, set, settle, withPage } = require("./view_page.cjs");
 
 const facts = readFacts();
 const mapAndCodes = (slide) => {
@@ -216,6 +216,10 @@ async function shots() {
   }
 }
 
+async function reports(page) {
+  for (const { id } of facts.slides) fs.writeFileSync(path.join(facts.shots, `report-${id}.pdf`), await printReport(page, facts.address, id));
+}
+
 async function review(page) {
   const id = facts.slides.at(-1).id;
   await page.goto(`${facts.address}#${encodeURIComponent(id)}`);
@@ -255,6 +259,7 @@ async function reviewAgain(page) {
 run(async () => {
   if (facts.part === "look") {
     await withPage(facts, {}, look);
+    await withPage(facts, {}, reports);
     await shots();
   } else {
     await withPage(facts, {}, facts.part === "review" ? review : reviewAgain);

@@ -56,6 +56,23 @@ def check_review_survives(run, viewer, facts):
         again.kill()
 
 
+def check_labels(run, viewer, slides_folder):
+    """CMU-1-Small-Region has a label; it is shown only when it was asked for, whatever the address."""
+    slide = "/api/slides/CMU-1-Small-Region"
+    if json.loads(viewer.ask("GET", slide)[2])["has_label"]:
+        sys.exit("the label is offered without --show-labels")
+    for path in ("/label.jpg", "/label.jpg?show=1", "/macro.jpg", "/LABEL.jpg", "/label", "/%6cabel.jpg"):
+        if viewer.ask("GET", slide + path)[0] != 404:
+            sys.exit(f"{path} answers without --show-labels")
+    asked = Viewer(run, slides_folder, "--show-labels", deps=DEPS)
+    try:
+        status, _, body = asked.ask("GET", slide + "/label.jpg")
+        if status != 200 or body[:3] != b"\xff\xd8\xff" or not json.loads(asked.ask("GET", slide)[2])["has_label"]:
+            sys.exit(f"--show-labels: {status}, {body[:80]}")
+    finally:
+        asked.kill()
+
+
 def main():
     need_browser()
     paths = need_data(*SLIDES)
@@ -67,6 +84,7 @@ def main():
         viewer = Viewer(run, os.path.dirname(paths[0]), deps=DEPS)
         try:
             facts = {"address": viewer.address, "slides": slides, "paths": paths, "shots": folder}
+            check_labels(run, viewer, os.path.dirname(paths[0]))
             browse("view_real_test.cjs", {**facts, "part": "look"})
             check_review_survives(run, viewer, facts)
         finally:

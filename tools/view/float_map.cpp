@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tools/base/error.h"
+#include "wsi/tiff_messages.h"
 
 namespace clmnet::tools::view {
 namespace {
@@ -21,8 +22,14 @@ struct Closer {
 
 FloatMap read_float_map(const std::filesystem::path& file) {
   const auto fail = [&](const std::string& why) { throw InputError(file.string() + ": " + why + "; expected risk.tiff of clmnet survival predict --risk-maps"); };
-  const std::unique_ptr<TIFF, Closer> tiff(TIFFOpen(file.c_str(), "r"));
-  if (!tiff) fail("is no TIFF that can be read");
+  std::string message;
+  TIFFOpenOptions* options = TIFFOpenOptionsAlloc();
+  TIFFOpenOptionsSetErrorHandlerExtR(options, wsi::remember_error, &message);
+  TIFFOpenOptionsSetWarningHandlerExtR(options, wsi::ignore_warning, nullptr);
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options, kMostPixels * 8);
+  const std::unique_ptr<TIFF, Closer> tiff(TIFFOpenExt(file.c_str(), "r", options));
+  TIFFOpenOptionsFree(options);
+  if (!tiff) fail("is no TIFF that can be read (" + message + ")");
   std::uint32_t width = 0, height = 0;
   std::uint16_t bits = 0, format = 0, samples = 1, unit = RESUNIT_INCH;
   float per_unit_x = 0, per_unit_y = 0;
