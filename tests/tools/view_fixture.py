@@ -50,6 +50,18 @@ def grey_tiff(levels):
     return bytes(out)
 
 
+def float_tiff(columns, rows, values, um_per_px):
+    """risk.tiff in its simplest form: one strip of 32-bit floats, resolution in px per cm."""
+    data = struct.pack(f"<{columns * rows}f", *values)
+    resolution = struct.pack("<II", round(1e4 / um_per_px * 1e4), 10000)
+    tags = [(256, 4, columns), (257, 4, rows), (258, 3, 32), (259, 3, 1), (262, 3, 1), (273, 4, 16), (277, 3, 1), (278, 4, rows),
+            (279, 4, len(data)), (282, 5, 8), (283, 5, 8), (296, 3, 3), (339, 3, 3)]
+    out = b"II*\0" + struct.pack("<I", 16 + len(data)) + resolution + data + struct.pack("<H", len(tags))
+    for tag, kind, value in tags:
+        out += struct.pack("<HHI", tag, kind, 1) + (struct.pack("<I", value) if kind != 3 else struct.pack("<HH", value, 0))
+    return out + b"\0\0\0\0"
+
+
 def write(path, text):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as out:

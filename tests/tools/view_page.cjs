@@ -126,7 +126,7 @@ async function layerLies(page, map, cells, what) {
 /** Prints a slide's report as the reader would; returns the PDF. It must be one page of A4 with its picture drawn. */
 async function printReport(page, address, id) {
   await page.goto(`${new URL(address).origin}/report.html#${encodeURIComponent(id)}`);
-  await page.waitForSelector('body[data-ready="yes"]');
+  await page.waitForFunction((wanted) => document.body.dataset.ready === "yes" && document.title.includes(wanted), id);
   await page.waitForFunction(() => [...document.images].every((image) => image.complete && image.naturalWidth > 0));
   const drawn = await page.evaluate(() => {
     const canvas = document.getElementById("picture");

@@ -6,11 +6,14 @@ Usage: view_review_test.py CLMNET
 import csv
 import json
 import os
+import re
+import shutil
 import struct
+import subprocess
 import threading
 import urllib.parse
 
-from view_fixture import REGION, ViewCase, run_tests, write
+from view_fixture import CLMNET, REGION, ViewCase, run_tests, write
 
 
 class Review(ViewCase):
@@ -112,6 +115,45 @@ class Kept(Review):
         self.assertEqual(self.state()["concordance"]["slides"]["kappa"], 0)
         gone("unsure")
         self.assertIsNone(self.state()["concordance"]["slides"]["kappa"])
+
+
+class Agreement(ViewCase):
+    """The table of all readers, and what clmnet stats agreement makes of it."""
+
+    VERDICTS = {"Dr A": ("agree", "agree", "disagree", "agree", "unsure", "agree"), "case": ("agree", "disagree", "disagree", "agree", "agree", "agree")}
+
+    def setUp(self):
+        # Four more slides: the program calls tumour on drawn, s1, s3 and none on gone, s0, s2.
+        for i in range(4):
+            target = os.path.join(self.folder.run, f"s{i}")
+            shutil.copytree(os.path.join(self.folder.run, "drawn" if i % 2 else "gone"), target, symlinks=True)
+        self.viewer.kill()
+        type(self).viewer = self.folder.viewer()
+
+    def test_stats_agreement_says_what_the_page_says(self):
+        slides = ("drawn", "gone", "s0", "s1", "s2", "s3")
+        for reader, verdicts in self.VERDICTS.items():
+            for slide, verdict in zip(slides, verdicts):
+                entry = {"reader": reader, "slide": slide, "kind": "verdict", "region": "", "verdict": verdict}
+                self.assertEqual(self.viewer.change("/api/review", entry)[0], 200)
+        self.viewer.change("/api/review", {"reader": "Dr A", "slide": "s3", "kind": "verdict", "region": REGION, "verdict": "disagree"})
+        status, headers, body = self.get("/api/review/agreement?what=slides")
+        self.assertEqual((status, headers["Content-Type"]), (200, "text/csv; charset=utf-8"))
+        self.assertEqual(body.decode(), "case,program,Dr A,reader case\ndrawn,tumour,tumour,tumour\ngone,no tumour,no tumour,tumour\n"
+                                        "s0,no tumour,tumour,tumour\ns1,tumour,tumour,tumour\ns2,no tumour,,no tumour\ns3,tumour,tumour,tumour\n")
+        table = os.path.join(self.folder.path, "agreement.csv")
+        write(table, body)
+        page = self.document("/api/review?" + urllib.parse.urlencode({"reader": "Dr A", "slide": "drawn"}))["concordance"]["slides"]
+        result = subprocess.run([CLMNET, "stats", "agreement", "--data", table, "--raters", "program,Dr A", "--json"], capture_output=True, text=True,
+                                timeout=120, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        numbers = json.dumps(json.loads(result.stdout))
+        self.assertAlmostEqual(page["rate"], 0.8)
+        for value in (page["kappa"], *page["kappa_95"], page["rate"]):
+            self.assertTrue(any(abs(float(found) - value) < 1e-9 for found in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", numbers)), (value, numbers))
+        self.assertEqual(self.get("/api/review/agreement?what=regions")[2].decode(), f"case,program,Dr A,reader case\ns3/{REGION},tumour,no tumour,\n")
+        for what in ("", "all", "../slides"):
+            self.assertEqual(self.get("/api/review/agreement?what=" + what)[0], 400, what)
 
 
 class Survives(Review):

@@ -8,9 +8,11 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 import unittest
 
-from view_fixture import CLMNET, MAP_HEIGHT, MAP_WIDTH, RunFolder, Viewer, ViewCase, map_code, run_tests, write
+from view_fixture import (CLMNET, HEIGHT, MAP_HEIGHT, MAP_WIDTH, WIDTH, RunFolder, Viewer, ViewCase, float_tiff, grey_tiff, map_code,
+                          run_tests, write)
 
 
 class Answers(ViewCase):
@@ -82,6 +84,95 @@ class Answers(ViewCase):
 
     def test_head(self):
         self.assertEqual(self.viewer.ask("HEAD", "/api/slides")[0], 200)
+
+
+class FurtherLayers(ViewCase):
+    """Files that other commands may have left in the slide's folder, and what is found in the scan."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = os.path.join(cls.folder.run, "drawn")
+        write(os.path.join(folder, "risk.tiff"), float_tiff(3, 2, [0.5, -0.25, 0, 0, 0, 0], 196))
+        for name in ("heatmap_vgg16", "activation_vgg16", "heatmap_raw"):
+            write(os.path.join(folder, name + ".tiff"), grey_tiff([(MAP_WIDTH, MAP_HEIGHT, map_code)]))
+
+    def layers(self):
+        return {layer["id"]: layer for layer in self.document("/api/slides/drawn")["layers"]}
+
+    def values(self, x, y):
+        return {value["layer"]: value["value"] for value in self.document(f"/api/slides/drawn/value?x={x}&y={y}")["values"]}
+
+    def test_titles_and_order(self):
+        layers = self.layers()
+        self.assertEqual(list(layers)[:4], ["heatmap", "heatmap_raw", "heatmap_vgg16", "activation_vgg16"])
+        self.assertEqual((layers["heatmap_vgg16"]["title"], layers["activation_vgg16"]["title"]), ("vgg16, per pixel", "vgg16, class activation"))
+
+    def test_risk_has_its_own_scale(self):
+        risk = self.layers()["risk"]
+        self.assertEqual((risk["low"], risk["high"], risk["threshold"], risk["downsample_x"], risk["origin_x"]), (-0.5, 0.5, 0, 392, 28))
+        self.assertEqual(self.values(100, 239)["risk"], 0.5)
+        self.assertAlmostEqual(self.values(421, 239)["risk"], -0.25, delta=0.002)
+        self.assertIsNone(self.values(900, 600)["risk"], "there is no tile")
+
+    def test_risk_that_does_not_fit(self):
+        for name, data in (("of another grid", float_tiff(1, 1, [0.5], 196)), ("no numbers", float_tiff(3, 2, [float("nan")] * 6, 196)),
+                           ("no TIFF", b"x"), ("a heatmap", grey_tiff([(MAP_WIDTH, MAP_HEIGHT, map_code)]))):
+            with RunFolder() as folder:
+                write(os.path.join(folder.run, "drawn", "risk.tiff"), data)
+                viewer = folder.viewer()
+                try:
+                    details = json.loads(viewer.ask("GET", "/api/slides/drawn")[2])
+                finally:
+                    viewer.kill()
+            self.assertNotIn("risk", [layer["id"] for layer in details["layers"]], name)
+            self.assertTrue(any("risk.tiff" in problem for problem in details["problems"]), (name, details["problems"]))
+
+    def test_tissue_and_quality_lie_over_the_whole_scan(self):
+        layers = self.layers()
+        for name in ("tissue", "quality"):
+            level = layers[name]["levels"][0]
+            self.assertAlmostEqual(level["width"] * layers[name]["downsample_x"], WIDTH)
+            self.assertAlmostEqual(level["height"] * layers[name]["downsample_y"], HEIGHT)
+            status, _, body = self.get(f"/api/slides/drawn/layers/{name}/0/0_0")
+            self.assertEqual((status, len(body)), (200, 65536))
+            counts = self.document(f"/api/slides/drawn/layers/{name}/histogram")
+            self.assertEqual(sum(counts), level["width"] * level["height"])
+        tissue = self.document("/api/slides/drawn/layers/tissue/histogram")
+        self.assertEqual(tissue[1] + tissue[255], sum(tissue), "tissue is 0 or 1")
+        self.assertTrue(0 < tissue[255] < sum(tissue))
+        quality = self.document("/api/slides/drawn/layers/quality/histogram")
+        self.assertEqual(quality[0], tissue[1], "glass has no quality")
+
+    def test_no_such_parts(self):
+        for path in ("layers/risk", "layers/heatmap", "layers/heatmap/histogram/0", "layers/nobody/histogram", "layers//histogram", "layers/heatmap/histogramm"):
+            self.assertEqual(self.get("/api/slides/drawn/" + path)[0], 404, path)
+
+
+class SlowClients(ViewCase):
+    def test_half_requests_do_not_stop_the_others(self):
+        held = []
+        try:
+            for _ in range(40):
+                connection = socket.create_connection(("127.0.0.1", self.viewer.port), timeout=30)
+                connection.sendall(b"GET /api/slides HTTP/1.1\r\nHost: 127.0")
+                held.append(connection)
+            begin = time.monotonic()
+            self.assertEqual(self.get("/api/session")[0], 200)
+            self.assertLess(time.monotonic() - begin, 4)
+            # Who says nothing more is sent away: an answer of 4xx or a closed connection.
+            held[0].settimeout(60)
+            self.assertIn(held[0].recv(100)[9:10], (b"4", b""))
+        finally:
+            for connection in held:
+                connection.close()
+
+    def test_body_that_never_comes(self):
+        with socket.create_connection(("127.0.0.1", self.viewer.port), timeout=60) as connection:
+            connection.sendall(f"POST /api/review HTTP/1.1\r\nHost: 127.0.0.1:{self.viewer.port}\r\nOrigin: http://127.0.0.1:{self.viewer.port}\r\n"
+                               f"X-Clmnet-Token: {self.viewer.token}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+            self.assertIn(connection.recv(100)[9:10], (b"4", b""))
+        self.assertEqual(self.get("/api/session")[0], 200)
 
 
 class NotThere(ViewCase):

@@ -235,9 +235,9 @@ std::unique_ptr<GreyLayer> open_risk_map(const std::filesystem::path& file, cons
       throw InputError(file.string() + ": does not cover the tiles of " + tiles_csv.string() + "; predict again from this run's features.h5");
     }
     values.push_back(map.value[static_cast<std::size_t>(row * map.columns + column)]);
+    if (!std::isfinite(values.back())) throw InputError(file.string() + ": holds a value that is no number; predict again");
     largest = std::max(largest, std::abs(values.back()));
   }
-  if (!std::isfinite(largest)) throw InputError(file.string() + ": holds values that are no numbers");
   std::vector<std::uint8_t> codes;
   for (const double value : values) codes.push_back(code_of_probability(largest > 0 ? (value / largest + 1) / 2 : 0.5));
   auto layer = layer_on(grid, codes);

@@ -34,7 +34,7 @@ async function drawPicture({ id, summary }, regions) {
   const context = canvas.getContext("2d");
   context.drawImage(image, 0, 0);
   context.setTransform(image.width / width, 0, 0, image.height / height, 0, 0);
-  for (const [colour, line] of [["#ffffff", 5], ["#c80000", 2.5]]) {
+  for (const [colour, line] of [["#ffffff", 9], ["#c80000", 5]]) {
     context.strokeStyle = colour;
     context.lineWidth = line * width / image.width;
     for (const { rings } of regions) {
@@ -95,4 +95,5 @@ async function start() {
   document.body.dataset.ready = "yes";
 }
 
+window.addEventListener("hashchange", () => location.reload());
 start();

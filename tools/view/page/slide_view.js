@@ -49,7 +49,7 @@ export class SlideView {
       element, drawer: exactDrawer(), smoothTileEdgesMinZoom: Infinity, showNavigationControl: false, showNavigator: true, navigatorPosition: "BOTTOM_RIGHT", navigatorAutoFade: false,
       navigatorSizeRatio: 0.16, animationTime: 0.5, springStiffness: 9, maxZoomPixelRatio: 4, minZoomImageRatio: 0.7,
       visibilityRatio: 0.3, imageSmoothingEnabled: true, gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
-      maxImageCacheCount: 1200, imageLoaderLimit: 6, keyboardNavEnabled: false, crossOriginPolicy: false,
+      maxImageCacheCount: 1200, imageLoaderLimit: 6, maxTilesPerFrame: 6, keyboardNavEnabled: false, crossOriginPolicy: false,
     });
     this.canvas = document.createElement("canvas");
     this.canvas.className = "overlay";
@@ -112,13 +112,23 @@ export class SlideView {
     return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
   }
 
-  redraw() { this.viewer.forceRedraw(); }
+  /** What the drawers show has changed. */
+  redraw() {
+    this.stale = true;
+    this.viewer.forceRedraw();
+  }
 
-  /** Draws over the frame that OpenSeadragon has just drawn, so that both show the same place. */
+  /**
+   * Draws over the frame that OpenSeadragon has just drawn, so that both show the same place. A frame in which only a tile of the
+   * slide has come leaves the overlay as it is.
+   */
   draw() {
     const ratio = window.devicePixelRatio || 1;
     const { x: width, y: height } = this.viewer.viewport?.getContainerSize() ?? { x: 0, y: 0 };
     const w = Math.round(width * ratio), h = Math.round(height * ratio);
+    const place = this.image ? [w, h, ...[[0, 0], [1000, 0], [0, 1000]].map(([u, v]) => this.toScreen(u, v).toString())].join() : "";
+    if (!this.stale && place === this.place) return;
+    Object.assign(this, { stale: false, place });
     if (this.canvas.width !== w || this.canvas.height !== h) Object.assign(this.canvas, { width: w, height: h });
     const context = this.canvas.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
