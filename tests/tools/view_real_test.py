@@ -6,12 +6,13 @@ FOLDER keeps the run and the screenshots; without it both are temporary. A finis
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
-import subprocess
 
 from grey_tiff import read_grey
-from view_browser import DEPS, browse, need_browser, need_data
+from view_browser import DEPS, ROOT, browse, need_browser, need_data
 from view_fixture import CLMNET, Viewer
 
 SLIDES = ("CMU-1-Small-Region.svs", "polyp-20x.svs")
@@ -73,6 +74,32 @@ def check_labels(run, viewer, slides_folder):
         asked.kill()
 
 
+def check_training(viewer, folder):
+    """Corrections on both slides become tiles that clmnet train learns from: a patient to train on and one to validate on."""
+    boxes = (("CMU-1-Small-Region", 300, 800, "not tumour"), ("CMU-1-Small-Region", 900, 700, "tumour"), ("polyp-20x", 3000, 3000, "tumour"),
+             ("polyp-20x", 6000, 20000, "not tumour"))
+    for slide, x, y, label in boxes:
+        status, _, body = viewer.change("/api/review", {
+            "reader": "Dr Train", "slide": slide, "kind": "correction", "shape": "polygon", "label": label,
+            "points": [[x, y], [x + 1000, y], [x + 1000, y + 1000], [x, y + 1000]]})
+        if status != 200:
+            sys.exit(f"the correction on {slide} was not kept: {body}")
+    written = json.loads(viewer.change("/api/review/training", {"reader": "Dr Train"})[2])
+    # 1000 level-0 px hold two tiles of 448 a side.
+    if (written["tumour"], written["not_tumour"], written["left_out"]) != (8, 8, 0):
+        sys.exit(f"the training set is {written}")
+    with open(os.path.join(ROOT, "configs", "cv-smoke.toml"), encoding="utf-8") as text:
+        config = text.read().replace("validation_fraction = 0.2", "validation_fraction = 0.5")
+    config_file = os.path.join(folder, "train.toml")
+    with open(config_file, "w", encoding="utf-8") as out:
+        out.write(config)
+    model = os.path.join(folder, "model")
+    subprocess.run([CLMNET, "train", "--manifest", os.path.join(written["folder"], "manifest.csv"), "--config", config_file, "-o", model],
+                   check=True, capture_output=True, timeout=900)
+    if not os.path.isfile(os.path.join(model, "config.json")):
+        sys.exit("clmnet train left no model")
+
+
 def main():
     need_browser()
     paths = need_data(*SLIDES)
@@ -80,10 +107,12 @@ def main():
         folder = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else temporary
         os.makedirs(folder, exist_ok=True)
         run = analyze(folder, paths)
+        shutil.rmtree(os.path.join(run, "review"), ignore_errors=True)  # of an earlier test in FOLDER
         slides = [facts_of(run, temporary, os.path.splitext(name)[0]) for name in SLIDES]
         viewer = Viewer(run, os.path.dirname(paths[0]), deps=DEPS)
         try:
             facts = {"address": viewer.address, "slides": slides, "paths": paths, "shots": folder}
+            check_training(viewer, temporary)
             check_labels(run, viewer, os.path.dirname(paths[0]))
             browse("view_real_test.cjs", {**facts, "part": "look"})
             check_review_survives(run, viewer, facts)

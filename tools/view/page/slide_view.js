@@ -2,7 +2,7 @@
 /* global OpenSeadragon */
 import { slideAddress } from "./api.js";
 
-const BAR_PX = 140;
+const BAR_REM = 10;  // the scale bar's longest length, in heights of the page's text
 
 /**
  * OpenSeadragon's canvas stretches tiles without overlap by a pixel of the screen to hide their seams, and so moves what they show
@@ -152,7 +152,7 @@ export class SlideView {
   /** Length and label of the scale bar. */
   scaleBar() {
     const umPerScreenPx = this.um.x / this.scale();
-    const wanted = BAR_PX * umPerScreenPx;
+    const wanted = BAR_REM * parseFloat(getComputedStyle(document.documentElement).fontSize) * umPerScreenPx;
     const power = 10 ** Math.floor(Math.log10(wanted));
     const um = [5, 2, 1].map((step) => step * power).find((value) => value <= wanted);
     return { px: um / umPerScreenPx, label: um >= 1000 ? `${um / 1000} mm` : `${+um.toPrecision(3)} µm` };
