@@ -1,6 +1,7 @@
 """What the viewer's tests share: a made-up run folder (a drawn slide, a heatmap whose every pixel is known, a table of tiles,
 outlines), clmnet view in a process, and a test case around both. Tests are started as FILE CLMNET."""
 
+import functools
 import http.client
 import json
 import os
@@ -68,12 +69,22 @@ def write(path, text):
         out.write(text if isinstance(text, bytes) else text.encode())
 
 
+@functools.cache
+def drawn_slide():
+    """The bytes of the slide that all runs share, drawn once."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "drawn.svs")
+        subprocess.run([CLMNET, "synth", "-o", path, "--seed", "3", "--width-px", str(WIDTH), "--height-px", str(HEIGHT)], check=True,
+                       capture_output=True, timeout=120)
+        with open(path, "rb") as slide:
+            return slide.read()
+
+
 def make_run(folder):
     """folder/run with the slides 'drawn' and 'gone' (its scan is missing), folder/slides with drawn.svs, folder/secret.txt."""
     run, slides = os.path.join(folder, "run"), os.path.join(folder, "slides")
     os.makedirs(slides)
-    subprocess.run([CLMNET, "synth", "-o", os.path.join(slides, "drawn.svs"), "--seed", "3", "--width-px", str(WIDTH),
-                    "--height-px", str(HEIGHT)], check=True, capture_output=True, timeout=120)
+    write(os.path.join(slides, "drawn.svs"), drawn_slide())
     summary = {"file": "drawn.svs", "slide": "drawn", "width_level0_px": WIDTH, "height_level0_px": HEIGHT, "um_per_px_x": 0.5,
                "um_per_px_y": 0.5, "tumour_area_mm2": 0.05, "tissue_area_mm2": 0.1, "tumour_regions": 1, "map_threshold": 0.5,
                "max_tile_probability": 0.75, "warnings": [], "tiles_not_decoded": 0, "model": "m", "model_sha256": "0" * 64,

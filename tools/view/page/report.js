@@ -34,7 +34,7 @@ async function drawPicture({ id, summary }, regions) {
   const context = canvas.getContext("2d");
   context.drawImage(image, 0, 0);
   context.setTransform(image.width / width, 0, 0, image.height / height, 0, 0);
-  for (const [colour, line] of [["#ffffff", 9], ["#c80000", 5]]) {
+  for (const [colour, line] of [["#ffffff", 6], ["#c80000", 3]]) {
     context.strokeStyle = colour;
     context.lineWidth = line * width / image.width;
     for (const { rings } of regions) {
