@@ -153,7 +153,7 @@ class SlowClients(ViewCase):
     def test_half_requests_do_not_stop_the_others(self):
         held = []
         try:
-            for _ in range(40):
+            for _ in range(200):
                 connection = socket.create_connection(("127.0.0.1", self.viewer.port), timeout=30)
                 connection.sendall(b"GET /api/slides HTTP/1.1\r\nHost: 127.0")
                 held.append(connection)

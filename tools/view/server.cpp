@@ -11,7 +11,7 @@
 namespace clmnet::tools::view {
 namespace {
 
-constexpr std::size_t kThreads = 64;          // one per open connection; a browser opens six
+constexpr std::size_t kThreads = 256;         // one per open connection; a browser opens six, one that stalls holds one for seconds
 constexpr std::size_t kRequestsPerConnection = 100000;
 constexpr int kKeepAliveSeconds = 10;
 constexpr int kReadSeconds = 5;
