@@ -2,8 +2,9 @@
 time per tile, which other work on the machine changes less. Not a test: a machine that does other work gives other figures.
 
 Usage: view_load.py CLMNET RUN SLIDES_FOLDER [VIEWERS [SECONDS [SLIDE]]]
-SLIDE is its folder's name in RUN; default: the first. Each viewer holds one connection, asks for the next tile as soon as the last has come, walks over neighbouring tiles as a pan does
-and changes the level now and then. Tiles seen before are in the server's cache, as they are for a real viewer.
+SLIDE is its folder's name in RUN; default: the first. Each viewer holds one connection, asks for the next tile as soon as the last
+has come, walks over neighbouring tiles as a pan does and changes the level now and then. Tiles seen before are in the server's
+cache, as they are for a real viewer.
 """
 
 import http.client

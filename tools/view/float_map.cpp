@@ -21,7 +21,9 @@ struct Closer {
 }  // namespace
 
 FloatMap read_float_map(const std::filesystem::path& file) {
-  const auto fail = [&](const std::string& why) { throw InputError(file.string() + ": " + why + "; expected risk.tiff of clmnet survival predict --risk-maps"); };
+  const auto fail = [&](const std::string& why) {
+    throw InputError(file.string() + ": " + why + "; expected risk.tiff of clmnet survival predict --risk-maps");
+  };
   std::string message;
   TIFFOpenOptions* options = TIFFOpenOptionsAlloc();
   TIFFOpenOptionsSetErrorHandlerExtR(options, wsi::remember_error, &message);
@@ -41,7 +43,9 @@ FloatMap read_float_map(const std::filesystem::path& file) {
   TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_RESOLUTIONUNIT, &unit);
   TIFFGetField(tiff.get(), TIFFTAG_XRESOLUTION, &per_unit_x);
   TIFFGetField(tiff.get(), TIFFTAG_YRESOLUTION, &per_unit_y);
-  if (bits != 32 || format != SAMPLEFORMAT_IEEEFP || samples != 1 || TIFFIsTiled(tiff.get())) fail("is not one channel of 32-bit floats in rows");
+  if (bits != 32 || format != SAMPLEFORMAT_IEEEFP || samples != 1 || TIFFIsTiled(tiff.get())) {
+    fail("is not one channel of 32-bit floats in rows");
+  }
   if (width < 1 || height < 1 || static_cast<std::int64_t>(width) * height > kMostPixels) {
     fail("is " + std::to_string(width) + " x " + std::to_string(height) + " px");
   }

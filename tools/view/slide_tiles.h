@@ -16,8 +16,8 @@ namespace clmnet::tools::view {
 /// Baseline JPEG, 4:4:4, of CV_8UC3 in R G B order. Throws std::runtime_error when libjpeg-turbo fails.
 std::string encode_jpeg(const cv::Mat& rgb, int quality);
 
-/// Tiles of the slides of a run: handed through as they are stored where that is possible, else encoded when they are asked for. Open slides and encoded tiles are bounded; any thread may
-/// call any member.
+/// Tiles of the slides of a run: handed through as they are stored where that is possible, else encoded when they are asked for.
+/// Open slides and encoded tiles are bounded; any thread may call any member.
 class SlideTiles {
  public:
   struct Limits {

@@ -96,7 +96,9 @@ Reply StudyDesk::slide(const std::string& reader, const std::vector<std::string>
     const std::lock_guard lock(mutex_);
     shown = shown_[reader];
   }
-  if (shown.place.empty() || parts[5] != shown.place) return error_reply(403, "this case is not open; only the one whose turn it is can be seen");
+  if (shown.place.empty() || parts[5] != shown.place) {
+    return error_reply(403, "this case is not open; only the one whose turn it is can be seen");
+  }
   if (parts.size() == 6) return details(shown);
   const std::string& what = parts[6];
   static const std::set<std::string> kOfTheScan = {"tiles"}, kOfTheProgram = {"layers", "outlines", "value", "crop.jpg"};
@@ -132,7 +134,9 @@ Reply StudyDesk::post(const Query& query, const std::string& body) {
   if (reader == nullptr) return error_reply(403, "no reader has this address; open the one that clmnet view printed for you");
   if (parts[4] != "open" && parts[4] != "answer") return not_found();
   const auto document = json::parse(body, nullptr, false);
-  if (!document.is_object() || !document.value("place", json()).is_string()) return error_reply(400, "place: expected phase and place, as \"1-3\"");
+  if (!document.is_object() || !document.value("place", json()).is_string()) {
+    return error_reply(400, "place: expected phase and place, as \"1-3\"");
+  }
   if (parts[4] == "answer") {
     const auto confidence = document.value("confidence", json());
     if (!confidence.is_number_integer() || confidence.get<double>() < 0 || confidence.get<double>() > 100) {
@@ -151,7 +155,9 @@ Reply StudyDesk::record(const std::string& reader, const std::string& kind, cons
     journal_.append(reader, entry, [&](const std::vector<json>& before, json& kept) {
       const auto at = study_place(plan_, before, now_seconds());
       if (at.phase > 1) throw OutOfTurn("the study is over for " + reader);
-      if (at.not_before) throw OutOfTurn("the second phase begins on " + utc_text(*at.not_before) + ", " + days_text(plan_.washout_days) + " days after the first");
+      if (at.not_before) {
+        throw OutOfTurn("the second phase begins on " + utc_text(*at.not_before) + ", " + days_text(plan_.washout_days) + " days after the first");
+      }
       if (place != at.code()) throw OutOfTurn("place: it is the turn of " + at.code() + "; what was answered stays as it is");
       if (kind == "answer" && !at.opened) throw OutOfTurn("place: the case has not been opened");
       shown = shown_to(reader, at);
