@@ -10,8 +10,8 @@
 #include "tools/commands.h"
 #include "tools/default_model.h"
 #include "tools/evaluation.h"
-#include "tools/image_loader.h"
 #include "tools/progress.h"
+#include "tools/training_config.h"
 
 namespace clmnet::tools {
 namespace {
@@ -20,11 +20,19 @@ using nlohmann::json;
 
 struct EvaluateArgs {
   std::vector<std::string> manifests;
-  std::string model, predictions;
+  std::string model, predictions, config;
   std::string device = "auto";
   std::string validation_of, test_of;
   int threads = 0;
 };
+
+AnnotatedSlideOptions slide_options(const EvaluateArgs& args, const nets::ModelConfig& model) {
+  AnnotatedSlideOptions slides = slides_of(model);
+  ConfigFile file = args.config.empty() ? ConfigFile() : ConfigFile(args.config);
+  take_annotated_slides(file, slides);
+  file.finish();
+  return slides;
+}
 
 /// Keeps the rows of the patients that a training run held out; key says which ones.
 void keep_patients(const std::string& model, const std::string& key, std::vector<nets::ManifestRow>& rows) {
@@ -80,13 +88,14 @@ int run_evaluate(const EvaluateArgs& args, const Session& session) {
   if (args.threads > 0) torch::set_num_threads(args.threads);
   const std::filesystem::path folder = args.model.empty() ? default_model_folder() : std::filesystem::path(args.model);
   nets::Ensemble ensemble(folder, nets::select_device(args.device));
+  ProgressBar bar;
+  const ManifestReader manifests(slide_options(args, ensemble.config()));
   std::vector<nets::ManifestRow> rows =
-      nets::read_manifests({args.manifests.begin(), args.manifests.end()},
-                           static_cast<std::int64_t>(ensemble.config().class_names.size()));
+      manifests.read({args.manifests.begin(), args.manifests.end()}, static_cast<std::int64_t>(ensemble.config().class_names.size()),
+                     [&](const std::string& line) { bar.line(line); });
   if (!args.validation_of.empty()) keep_patients(args.validation_of, "validation_patients", rows);
   if (!args.test_of.empty()) keep_patients(args.test_of, "test_patients", rows);
-  ProgressBar bar;
-  const auto predictors = predict_manifest(ensemble, rows, load_labelled_image, 1, [&](std::size_t done) {
+  const auto predictors = predict_manifest(ensemble, rows, manifests.loader(), 1, [&](std::size_t done) {
     stop_if_interrupted("nothing was written");
     bar.update("evaluate", done, rows.size(), "images");
   });
@@ -108,8 +117,9 @@ void add_evaluate(CLI::App& app, Session& session) {
   CLI::App* command = add_command(app, session, "evaluate", "Accuracy, AUC and Dice of a model on labelled images",
                                   "clmnet evaluate --model nets/zoo/clmnet-s --manifest ebhi.csv",
                                   [args, &session] { return run_evaluate(*args, session); });
-  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour; may be repeated")->required();
+  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour or slide,annotation,patient_id; may be repeated")->required();
   command->add_option("--model", args->model, "Folder of the model; default: the one that comes with clmnet");
+  command->add_option("--config", args->config, "TOML with [tiles], [tissue] and [annotations] of configs/slides.toml, for rows of slides");
   command->add_option("--validation-of", args->validation_of,
                       "Folder that `clmnet train` wrote: only the patients that it held out for validation");
   command->add_option("--test-of", args->test_of, "The same: only the patients of its test part")->excludes("--validation-of");

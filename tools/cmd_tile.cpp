@@ -3,18 +3,16 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <set>
 
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
 
-#include "tools/base/atomic_file.h"
-#include "tools/base/csv.h"
 #include "tools/base/error.h"
 #include "tools/commands.h"
 #include "tools/progress.h"
 #include "tools/run_folder.h"
 #include "tools/tile_folder.h"
+#include "tools/tile_manifest.h"
 #include "tools/tile_setup.h"
 #include "tools/tile_slide.h"
 
@@ -34,34 +32,6 @@ void check_names(const std::vector<std::string>& slides) {
                        "them into different folders");
     }
   }
-}
-
-/// manifest.csv of all finished slides in the folder, as `clmnet train` takes it. Tiles of unknown class are left out: nothing
-/// can be learned from them. Returns the number of lines.
-std::size_t write_manifest(const fs::path& out, const TileSetup& setup) {
-  const std::string ending = setup.images == TileImages::jpeg ? ".jpg" : ".png";
-  std::set<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(out)) {
-    if (fs::exists(entry.path() / "summary.json")) folders.insert(entry.path());
-  }
-  std::string text = "image,mask,patient_id,diagnosis,tumour\n";
-  std::size_t lines = 0;
-  for (const auto& folder : folders) {
-    const json summary = json::parse(read_whole_file(folder / "summary.json"));
-    const json& patient = summary.at("inputs").at("patient");
-    const std::string name = folder.filename().string();
-    const auto given = patient.at("diagnosis").get<std::string>();
-    for (const auto& row : read_tiles_csv(folder / "tiles.csv")) {
-      if (row.label < 0) continue;
-      text += csv_field(name + "/images/" + tile_file(row.origin, ending)) + ',';
-      text += csv_field(name + "/masks/" + tile_file(row.origin, ".png")) + ',';
-      text += csv_field(patient.at("id").get<std::string>()) + ',';
-      text += csv_field(given.empty() ? setup.classes.name_of(row.label) : given) + ',' + std::to_string(row.label) + '\n';
-      ++lines;
-    }
-  }
-  write_atomically(out / "manifest.csv", text);
-  return lines;
 }
 
 void print_summary(const fs::path& folder, const json& summary) {
@@ -100,7 +70,7 @@ class TileRun {
       }
     }
     json results = {{"slides", slides_}, {"failures", failures_}};
-    if (!setup_.annotations.empty()) results["manifest_lines"] = write_manifest(run_.path(), setup_);
+    if (!setup_.annotations.empty()) results["manifest_lines"] = write_tile_manifest(run_.path(), setup_);
     run_.write_run(results);
     if (session_.json) {
       print_json(results);
@@ -164,8 +134,8 @@ void add_label_options(CLI::App& command, TileArgs& args) {
       ->check(CLI::IsMember({"0", "ignore"}))->group("Labels");
   command.add_option("--label-share", args.label_share, "A class is the tile's label from this share of its area on; default 0.1")
       ->check(CLI::Range(1e-6, 1.0))->group("Labels");
-  command.add_option("--annotation-frame", args.frame, "Where GeoJSON's coordinates begin on a slide with bounds: scan or bounds (QuPath's)")
-      ->check(CLI::IsMember({"auto", "scan", "bounds"}))->capture_default_str()->group("Labels");
+  command.add_option("--annotation-frame", args.frame, "Where GeoJSON's coordinates begin on a slide with bounds: scan or bounds (QuPath's); default auto")
+      ->check(CLI::IsMember({"auto", "scan", "bounds"}))->group("Labels");
   command.add_option("--patients", args.patients, "CSV with slide, patient_id and, if known, diagnosis")->group("Labels");
 }
 

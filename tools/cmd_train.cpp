@@ -6,7 +6,6 @@
 #include "tools/base/error.h"
 #include "tools/commands.h"
 #include "tools/ensemble_training.h"
-#include "tools/image_loader.h"
 #include "tools/progress.h"
 #include "tools/training_config.h"
 
@@ -85,15 +84,16 @@ int run_train(const TrainArgs& args, const Session& session) {
   if (args.threads > 0) torch::set_num_threads(args.threads);
 
   nets::TrainingData data;
-  data.rows = nets::read_manifests({args.manifests.begin(), args.manifests.end()},
-                                   static_cast<std::int64_t>(setup.model.class_names.size()));
+  ProgressBar bar;
+  const ManifestReader manifests(setup.slides);
+  data.rows = manifests.read({args.manifests.begin(), args.manifests.end()}, static_cast<std::int64_t>(setup.model.class_names.size()),
+                             [&](const std::string& line) { bar.line(line); });
   // Nothing is known of such an image, its mask included (nets::tumour_mask).
   std::erase_if(data.rows, [](const nets::ManifestRow& row) { return row.label < 0; });
   data.split = nets::split_by_patient(data.rows, setup.training.validation_fraction, setup.training.test_fraction, setup.training.seed);
-  data.load = load_labelled_image;
+  data.load = manifests.loader();
   write_atomically(out / "training" / "training.json", describe(args, setup, data).dump(2) + "\n");
 
-  ProgressBar bar;
   bar.line("training on " + std::to_string(data.split.train.size()) + " images, validating on " +
            std::to_string(data.split.validation.size()));
   train_ensemble(setup, data, out, {args.resume, args.finish, ""}, device, bar);
@@ -110,7 +110,7 @@ void add_train(CLI::App& app, Session& session) {
       app, session, "train", "Train the three networks and learn how they are fused",
       "clmnet train --manifest ebhi.csv --manifest crc_tiles.csv --config configs/clmnet-s.toml -o runs/clmnet-s",
       [args, &session] { return run_train(*args, session); });
-  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour; may be repeated")
+  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour or slide,annotation,patient_id; may be repeated")
       ->required()
       ->allow_extra_args(true);
   command->add_option("-o,--output", args->out, "Folder of the model")->required();

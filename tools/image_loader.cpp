@@ -1,6 +1,7 @@
 #include "tools/image_loader.h"
 
 #include <cstring>
+#include <stdexcept>
 
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
@@ -8,7 +9,6 @@
 #include "tools/base/error.h"
 
 namespace clmnet::tools {
-namespace {
 
 torch::Tensor to_tensor(const cv::Mat& image) {
   const cv::Mat whole = image.isContinuous() ? image : image.clone();
@@ -19,9 +19,8 @@ torch::Tensor to_tensor(const cv::Mat& image) {
   return tensor;
 }
 
-}  // namespace
-
 nets::LabelledImage load_labelled_image(const nets::ManifestRow& row) {
+  if (row.slide) throw std::invalid_argument("load_labelled_image: a tile of a slide, which ManifestReader's loader reads");
   const cv::Mat bgr = cv::imread(row.image.string(), cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
   if (bgr.empty()) throw InputError(row.image.string() + ": cannot be read as an image");
   cv::Mat rgb;

@@ -15,20 +15,8 @@ namespace {
 
 void take_config(const TileArgs& args, TileSetup& setup) {
   ConfigFile file = args.config.empty() ? ConfigFile() : ConfigFile(args.config);
-  file.take("tiles.min_tissue", setup.grid.min_tissue, 0, 1);
-  file.take("tissue.um_per_px", setup.tissue.um_per_px, 0.5, 100);
-  file.take("tissue.min_piece_mm2", setup.tissue.min_piece_mm2, 0, 1000);
-  file.take("tissue.min_hole_mm2", setup.tissue.min_hole_mm2, 0, 1000);
+  take_tile_cut(file, setup);
   file.take("images.jpeg_quality", setup.jpeg_quality, 1, 100);
-  std::vector<std::string> classes;
-  file.take("annotations.classes", classes);
-  setup.classes.add(classes);
-  std::string outside = "0";
-  file.take("annotations.outside", outside);
-  if (!args.outside.empty()) outside = args.outside;
-  if (outside != "0" && outside != "ignore") throw InputError("annotations.outside is '" + outside + "', expected 0 or ignore");
-  setup.labels.outside = outside == "0" ? 0 : wsi::kUnknownLabel;
-  file.take("annotations.label_share", setup.labels.min_share, 1e-6, 1);
   file.finish();
 }
 
@@ -87,13 +75,6 @@ json stain_json(const TileSetup& setup) {
 }
 
 json configuration_of(const TileArgs& args, const TileSetup& setup) {
-  json annotations = nullptr;
-  if (!setup.annotations.empty()) {
-    annotations = {{"classes", setup.classes.text()},
-                   {"outside", setup.labels.outside == 0 ? "0" : "ignore"},
-                   {"label_share", setup.labels.min_share},
-                   {"frame", args.frame}};
-  }
   return {{"command", "tile"},
           {"version", CLMNET_VERSION},
           {"slide_um_per_px", args.how.um_per_px ? json(*args.how.um_per_px) : json()},
@@ -104,13 +85,10 @@ json configuration_of(const TileArgs& args, const TileSetup& setup) {
             {"tile_px", setup.grid.tile_px},
             {"stride_px", setup.grid.stride_px},
             {"min_tissue", setup.grid.min_tissue}}},
-          {"tissue",
-           {{"um_per_px", setup.tissue.um_per_px},
-            {"min_piece_mm2", setup.tissue.min_piece_mm2},
-            {"min_hole_mm2", setup.tissue.min_hole_mm2}}},
+          {"tissue", tissue_json(setup.tissue)},
           {"images", args.images},
           {"jpeg_quality", setup.images == TileImages::jpeg ? json(setup.jpeg_quality) : json()},
-          {"annotations", annotations},
+          {"annotations", setup.annotations.empty() ? json() : annotations_json(setup)},
           {"stain", stain_json(setup)}};
 }
 
@@ -118,7 +96,6 @@ json configuration_of(const TileArgs& args, const TileSetup& setup) {
 
 TileSetup read_tile_setup(const TileArgs& args) {
   TileSetup setup;
-  setup.classes = ClassMap::usual();
   setup.images = images_of(args.images);
   take_config(args, setup);
   setup.grid.um_per_px = {args.um_per_px.value(), args.um_per_px.value()};
@@ -134,8 +111,8 @@ TileSetup read_tile_setup(const TileArgs& args) {
   setup.threads = args.threads;
   setup.classes.add(args.classes);
   setup.annotations = args.annotations;
-  if (args.frame == "scan") setup.frame = AnnotationFrame::scan;
-  if (args.frame == "bounds") setup.frame = AnnotationFrame::bounds;
+  if (!args.outside.empty()) setup.labels.outside = args.outside == "0" ? 0 : wsi::kUnknownLabel;
+  if (!args.frame.empty()) setup.frame = annotation_frame(args.frame);
   if (!args.annotations.empty()) {
     if (setup.images != TileImages::jpeg && setup.images != TileImages::png) {
       throw InputError("--annotations makes training images; give --images jpeg or png");

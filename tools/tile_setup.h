@@ -7,11 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/slide_args.h"
-#include "tools/tile_labels.h"
-#include "wsi/grid.h"
-#include "wsi/label_mask.h"
+#include "tools/tile_config.h"
 #include "wsi/stain.h"
-#include "wsi/tissue.h"
 
 namespace clmnet::tools {
 
@@ -20,7 +17,7 @@ enum class TileImages { none, hdf5, jpeg, png };
 /// The command line of `clmnet tile`.
 struct TileArgs {
   std::vector<std::string> slides, classes;
-  std::string out, config, images = "none", annotations, patients, outside, frame = "auto", stain, stain_reference;
+  std::string out, config, images = "none", annotations, patients, outside, frame, stain, stain_reference;
   std::optional<double> um_per_px, min_tissue, label_share;
   std::optional<int> jpeg_quality;
   int tile_px = 256, stride_px = 0, threads = 0;
@@ -28,16 +25,11 @@ struct TileArgs {
 };
 
 /// Command line and configuration file put together: all that decides what comes out.
-struct TileSetup {
-  wsi::GridOptions grid;
-  wsi::TissueOptions tissue;
+struct TileSetup : TileCutOptions {
   TileImages images = TileImages::none;
   int jpeg_quality = 90;
   int threads = 0;
   std::string annotations;           ///< file or folder; empty: none
-  ClassMap classes;
-  AnnotationFrame frame = AnnotationFrame::automatic;
-  wsi::TileLabelOptions labels;
   PatientTable patients;
   std::string stain;                 ///< "", "macenko" or "reinhard"
   std::optional<wsi::MacenkoFit> macenko_reference;

@@ -176,6 +176,13 @@ class SlideTiler {
     return tiles;
   }
 
+  /// Whether some level has the resolution of the tiles, to one part in a hundred.
+  bool resolution_is_stored() const {
+    const double wanted = setup_.grid.um_per_px.x / slide_.um_per_px().x;
+    const auto& levels = slide_.info().levels;
+    return std::any_of(levels.begin(), levels.end(), [&](const auto& level) { return std::abs(level.downsample_x / wanted - 1) < 0.01; });
+  }
+
   void add_warnings() {
     const auto scan = slide_.um_per_px();
     if (setup_.grid.um_per_px.x < scan.x * 0.999 || setup_.grid.um_per_px.y < scan.y * 0.999) {
@@ -183,6 +190,10 @@ class SlideTiler {
       std::snprintf(text, sizeof text, "%.4g µm/px is finer than the scan (%.4g x %.4g): the tiles are enlarged", setup_.grid.um_per_px.x,
                     scan.x, scan.y);
       warnings_.emplace_back(text);
+    }
+    if (setup_.images == TileImages::none && !resolution_is_stored()) {
+      warnings_.emplace_back("no level of the slide has the tiles' resolution: CLAM, which reads patch_size px of patch_level, would see "
+                             "another field than these tiles; TRIDENT resamples");
     }
     if (grid_.empty()) warnings_.emplace_back("no tissue was found: there are no tiles");
     if (!undecodable_.empty()) {

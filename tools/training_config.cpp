@@ -73,6 +73,13 @@ nets::MemberPlan take_member(ConfigFile& file, const std::string& network, std::
 
 }  // namespace
 
+AnnotatedSlideOptions slides_of(const nets::ModelConfig& model) {
+  AnnotatedSlideOptions slides;
+  slides.grid.um_per_px = {model.spacing_um_per_px, model.spacing_um_per_px};
+  slides.grid.tile_px = slides.grid.stride_px = static_cast<int>(model.patch_size_px);
+  return slides;
+}
+
 TrainingSetup read_training_setup(const std::filesystem::path& path) {
   ConfigFile file = path.empty() ? ConfigFile() : ConfigFile(path);
   TrainingSetup setup;
@@ -83,6 +90,8 @@ TrainingSetup read_training_setup(const std::filesystem::path& path) {
   file.take("model.patch_size_px", patch, 32, 4096);
   setup.model.patch_size_px = patch;
   file.take("model.spacing_um_per_px", setup.model.spacing_um_per_px, 0.05, 100);
+  setup.slides = slides_of(setup.model);
+  take_annotated_slides(file, setup.slides);
   take_augmentation(file, setup.training.augment);
   take_training(file, setup);
 
@@ -122,7 +131,8 @@ nlohmann::json to_json(const TrainingSetup& setup) {
        {{"crop_px", t.augment.output_px}, {"flip_rotate", t.augment.flip_rotate}, {"scale_min", t.augment.scale_min},
         {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},
         {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}, {"glass", t.augment.glass}}},
-      {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.model.map_px}}}};
+      {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.model.map_px}}},
+      {"slides", to_json(setup.slides)}};
   for (const auto& plan : t.members) {
     out[plan.member.network] = {{"width", plan.member.width},
                                 {"squeeze_excite", plan.member.squeeze_excite},

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nets/training/trainer.h"
+#include "tools/annotated_slides.h"
 
 namespace clmnet::tools {
 
@@ -12,8 +13,12 @@ namespace clmnet::tools {
 struct TrainingSetup {
   nets::ModelConfig model;          ///< members without weights yet
   nets::TrainingOptions training;
+  AnnotatedSlideOptions slides;     ///< how rows of slides in a manifest become tiles; default: the model's resolution and patch
   int fusion_views = 3;             ///< augmented views of each validation image that the fusion also learns from
 };
+
+/// Tiles of slides as the model sees them: its resolution and its patch, side by side.
+AnnotatedSlideOptions slides_of(const nets::ModelConfig& model);
 
 /// Defaults, overridden by the file's keys. An empty path gives the defaults.
 /// Throws InputError as ConfigFile does.

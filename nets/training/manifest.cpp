@@ -27,43 +27,92 @@ int read_label(const CsvTable& table, std::size_t row, std::size_t column, std::
   return static_cast<int>(*value);
 }
 
-void read_manifest(const fs::path& file, std::int64_t classes, std::vector<ManifestRow>& rows) {
-  const CsvTable table = CsvTable::read(file);
-  const std::size_t image = table.column("image");
-  const std::size_t label = table.column("tumour");
-  const auto mask = table.find("mask");
-  const auto patient = table.find("patient_id");
-  const auto diagnosis = table.find("diagnosis");
-  const auto text = [&](std::size_t row, std::optional<std::size_t> column) {
-    return column ? table.cell(row, *column) : std::string();
-  };
-  const auto existing = [&](std::size_t row, std::size_t column) {
-    const fs::path path = file.parent_path() / table.cell(row, column);
+/// One CSV, row by row.
+class ManifestFile {
+ public:
+  ManifestFile(const fs::path& file, std::int64_t classes, SlideRows slides)
+      : folder_(file.parent_path()), table_(CsvTable::read(file)), classes_(classes), slides_(slides) {
+    slide_ = table_.find("slide");
+    if (slide_) annotation_ = table_.column("annotation");
+    if (!slide_ || table_.find("image")) {
+      image_ = table_.column("image");
+      label_ = table_.column("tumour");
+    }
+    mask_ = table_.find("mask");
+    patient_ = table_.find("patient_id");
+    diagnosis_ = table_.find("diagnosis");
+    um_per_px_ = table_.find("um_per_px");
+  }
+
+  std::size_t rows() const { return table_.rows(); }
+
+  ManifestRow row(std::size_t i) const {
+    ManifestRow row;
+    row.patient = text(i, patient_);
+    row.diagnosis = text(i, diagnosis_);
+    const bool slide = !text(i, slide_).empty();
+    if (slide && !text(i, image_).empty()) {
+      throw InputError(table_.where(i, *slide_) + ": the row names an image too; give one of the two");
+    }
+    if (slide) {
+      row.slide = source(i);
+      row.image = row.slide->slide;
+    } else {
+      row.image = existing(i, image_ ? *image_ : *slide_);
+      if (!text(i, mask_).empty()) row.mask = existing(i, *mask_);
+      row.label = read_label(table_, i, *label_, classes_);
+    }
+    return row;
+  }
+
+ private:
+  std::string text(std::size_t row, std::optional<std::size_t> column) const {
+    return column ? table_.cell(row, *column) : std::string();
+  }
+
+  fs::path existing(std::size_t row, std::size_t column) const {
+    const fs::path path = folder_ / table_.cell(row, column);
     std::error_code ignored;
     if (!fs::is_regular_file(path, ignored)) {
-      throw InputError(table.where(row, column) + ": " + path.string() + ": no such file; paths are relative to the manifest");
+      throw InputError(table_.where(row, column) + ": " + path.string() + ": no such file; paths are relative to the manifest");
     }
     return path;
-  };
-  for (std::size_t i = 0; i < table.rows(); ++i) {
-    ManifestRow row;
-    row.image = existing(i, image);
-    if (mask && !table.cell(i, *mask).empty()) row.mask = existing(i, *mask);
-    row.patient = text(i, patient);
-    row.diagnosis = text(i, diagnosis);
-    row.label = read_label(table, i, label, classes);
-    rows.push_back(std::move(row));
   }
-}
+
+  SlideSource source(std::size_t i) const {
+    if (slides_ == SlideRows::refuse) {
+      throw InputError(table_.where(i, *slide_) + ": a slide, expected images here; `clmnet tile --annotations` makes them of slides");
+    }
+    if (text(i, annotation_).empty()) {
+      throw InputError(table_.where(i, *annotation_) + ": is empty, expected the slide's annotation; an empty FeatureCollection says " +
+                       "that nothing is there");
+    }
+    SlideSource found;
+    found.slide = existing(i, *slide_);
+    found.annotation = existing(i, *annotation_);
+    if (text(i, um_per_px_).empty()) return found;
+    found.um_per_px = table_.number(i, *um_per_px_);
+    if (!(found.um_per_px >= 0.01 && found.um_per_px <= 50)) {
+      throw InputError(table_.where(i, *um_per_px_) + ": " + text(i, um_per_px_) + ", expected 0.01 to 50 µm/px, or nothing");
+    }
+    return found;
+  }
+
+  fs::path folder_;
+  CsvTable table_;
+  std::int64_t classes_;
+  SlideRows slides_;
+  std::optional<std::size_t> image_, label_, slide_, annotation_, mask_, patient_, diagnosis_, um_per_px_;
+};
 
 }  // namespace
 
-std::vector<ManifestRow> read_manifests(const std::vector<fs::path>& files, std::int64_t classes) {
+std::vector<ManifestRow> read_manifests(const std::vector<fs::path>& files, std::int64_t classes, SlideRows slides) {
   std::vector<ManifestRow> rows;
   for (const auto& file : files) {
-    const std::size_t before = rows.size();
-    read_manifest(file, classes, rows);
-    if (rows.size() == before) throw InputError(file.string() + ": no rows below the header");
+    const ManifestFile manifest(file, classes, slides);
+    if (manifest.rows() == 0) throw InputError(file.string() + ": no rows below the header");
+    for (std::size_t i = 0; i < manifest.rows(); ++i) rows.push_back(manifest.row(i));
   }
   if (rows.empty()) throw InputError("no manifest given; give --manifest FILE");
   return rows;

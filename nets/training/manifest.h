@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,18 +11,35 @@
 
 namespace clmnet::nets {
 
-/// One image of a manifest: a CSV with image,mask,patient_id,diagnosis,tumour; paths relative to the CSV.
+/// Where an image of a manifest comes from that is no file of its own: an annotated slide.
+struct SlideSource {
+  std::filesystem::path slide;
+  std::filesystem::path annotation;
+  double um_per_px = 0;        ///< of the scan, where the slide does not say it or says it wrong; 0: as the slide says
+  bool whole = true;           ///< all its tiles, not cut yet; else one tile
+  std::int64_t x = 0, y = 0;   ///< its top-left corner, level-0 px of the scan
+};
+
+/// One image of a manifest: a CSV with image,mask,patient_id,diagnosis,tumour or slide,annotation,patient_id,diagnosis,um_per_px;
+/// paths relative to the CSV.
 struct ManifestRow {
-  std::filesystem::path image;
+  std::filesystem::path image;  ///< the file; of a slide its path, of its tile the name "<path>@<x>_<y>" that results list it by
   std::filesystem::path mask;  ///< empty: not used for the mask
   std::string patient;         ///< empty: unknown; such an image is trained on but never validated on
   std::string diagnosis;
   int label = -1;              ///< class index; -1: not used for the class
+  std::optional<SlideSource> slide;  ///< in place of the files image and mask
 };
 
-/// Reads and joins manifests. Columns image and tumour are needed, the others may be missing.
-/// Throws InputError that names file and line: no rows, a label that is no class of `classes`, a missing image or mask file.
-std::vector<ManifestRow> read_manifests(const std::vector<std::filesystem::path>& files, std::int64_t classes = 2);
+/// What read_manifests does with rows of slides: they are an error for who cannot cut them into tiles.
+enum class SlideRows { refuse, keep };
+
+/// Reads and joins manifests. Columns image and tumour, or slide and annotation are needed, the others may be missing; a file
+/// with both has one of image and slide in each row. A row of a slide comes back whole, with label -1.
+/// Throws InputError that names file and line: no rows, a label that is no class of `classes`, a missing file, a slide without
+/// annotation, a um_per_px that no microscope has.
+std::vector<ManifestRow> read_manifests(const std::vector<std::filesystem::path>& files, std::int64_t classes = 2,
+                                        SlideRows slides = SlideRows::refuse);
 
 /// An image with what is known of it.
 struct LabelledImage {

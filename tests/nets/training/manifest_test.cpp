@@ -66,6 +66,48 @@ TEST_F(Manifest, NamesWhatIsWrong) {
   EXPECT_THROW(read_manifests({folder_ / "absent.csv"}), InputError);
 }
 
+TEST_F(Manifest, RowsOfSlidesAreKeptOnlyForWhoCanCutThem) {
+  const std::string text = "image,mask,slide,annotation,patient_id,um_per_px,tumour\n,,a.png,b.png,P1,0.25,\na.png,m.png,,,P2,,1\n,,b.png,m.png,,,0\n";
+  EXPECT_NE(error_of(text).find("line 2, column 'slide': a slide, expected images here"), std::string::npos) << error_of(text);
+  const auto rows = read_manifests({folder_ / "list.csv"}, 2, SlideRows::keep);
+  ASSERT_EQ(rows.size(), 3U);
+  ASSERT_TRUE(rows[0].slide);
+  EXPECT_EQ(rows[0].slide->slide, folder_ / "a.png");
+  EXPECT_EQ(rows[0].slide->annotation, folder_ / "b.png");
+  EXPECT_EQ(rows[0].slide->um_per_px, 0.25);
+  EXPECT_TRUE(rows[0].slide->whole);
+  EXPECT_EQ(rows[0].label, -1);
+  EXPECT_EQ(rows[0].patient, "P1");
+  EXPECT_FALSE(rows[1].slide);
+  EXPECT_EQ(rows[1].mask, folder_ / "m.png");
+  EXPECT_EQ(rows[2].slide->um_per_px, 0);
+  EXPECT_EQ(rows[2].label, -1) << "the annotation says it";
+}
+
+TEST_F(Manifest, NamesWhatIsWrongWithASlide) {
+  const auto kept = [&](const std::string& text) -> std::string {
+    std::ofstream(folder_ / "list.csv") << text;
+    try {
+      read_manifests({folder_ / "list.csv"}, 2, SlideRows::keep);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(kept("slide,annotation\na.png,b.png\n"), "no error") << "nothing else is needed";
+  EXPECT_NE(kept("slide\na.png\n").find("no column 'annotation'"), std::string::npos);
+  EXPECT_NE(kept("slide,annotation\na.png,\n").find("column 'annotation': is empty"), std::string::npos);
+  EXPECT_NE(kept("slide,annotation\na.png,none.xml\n").find("none.xml: no such file"), std::string::npos);
+  EXPECT_NE(kept("slide,annotation\nnone.svs,b.png\n").find("none.svs: no such file"), std::string::npos);
+  EXPECT_NE(kept("slide,annotation\n,b.png\n").find("column 'slide'"), std::string::npos);
+  EXPECT_NE(kept("image,slide,annotation\na.png,b.png,m.png\n").find("no column 'tumour'"), std::string::npos);
+  EXPECT_NE(kept("image,slide,annotation,tumour\na.png,b.png,m.png,1\n").find("names an image too"), std::string::npos);
+  EXPECT_NE(kept("image,slide,annotation,tumour\n,,m.png,1\n").find("column 'image'"), std::string::npos);
+  for (const char* um : {"0", "-1", "51", "x"}) {
+    EXPECT_NE(kept(std::string("slide,annotation,um_per_px\na.png,b.png,") + um + "\n").find("column 'um_per_px'"), std::string::npos) << um;
+  }
+}
+
 TEST(TumourMask, IsTheLesionInATumourImageAndNothingElsewhere) {
   const torch::Tensor lesion = torch::tensor({{0, 255}, {7, 0}}, torch::kUInt8);
   ManifestRow row;
