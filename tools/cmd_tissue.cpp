@@ -52,7 +52,8 @@ int run_tissue(const TissueArgs& args, const Session& session) {
   const wsi::Slide slide(args.slide, args.how.options());
   const wsi::UmPerPx scan = slide.um_per_px();
   const auto geometry = wsi::fit_map(slide.extent(), scan, std::max({args.options.um_per_px, scan.x, scan.y}));
-  const cv::Mat overview = wsi::read_overview(slide, geometry);
+  cv::Mat filled;
+  const cv::Mat overview = wsi::read_overview(slide, geometry, &filled);
   const auto tissue = wsi::find_tissue(overview, geometry, args.options);
   const auto regions = wsi::trace_regions(tissue.mask, geometry);
   const cv::Mat folds = wsi::find_folds(overview, tissue);
@@ -60,18 +61,28 @@ int run_tissue(const TissueArgs& args, const Session& session) {
   const wsi::QualityOptions quality_options;
   const auto quality = wsi::assess_regions(slide, tissue, regions, folds, quality_options);
 
+  const double ink_mm2 = cv::countNonZero(tissue.ink) * geometry.pixel_area_mm2();
   json document = {{"slide", slide.path().string()},
                    {"level0_um_per_px", {{"x", scan.x}, {"y", scan.y}}},
                    {"level0_um_per_px_source", slide.info().um_per_px_source},
                    {"icc_profile", slide.info().icc_profile.empty() ? json() : json(slide.info().icc_profile)},
                    {"um_per_px", {{"x", geometry.um_per_px().x}, {"y", geometry.um_per_px().y}}},
                    {"tissue_area_mm2", tissue.area_mm2},
-                   {"ink_area_mm2", cv::countNonZero(tissue.ink) * geometry.pixel_area_mm2()},
+                   {"ink_area_mm2", ink_mm2},
+                   {"unreadable_area_mm2", cv::countNonZero(filled) * geometry.pixel_area_mm2()},
                    {"fold_area_mm2", cv::countNonZero(folds) * geometry.pixel_area_mm2()},
                    {"min_piece_mm2", args.options.min_piece_mm2},
                    {"min_hole_mm2", args.options.min_hole_mm2},
                    {"blurred_below", quality_options.blurred_below},
+                   {"warnings", json::array()},
                    {"regions", json::array()}};
+  if (tissue.area_mm2 == 0) document["warnings"].push_back("no tissue was found");
+  if (ink_mm2 > tissue.area_mm2 && tissue.area_mm2 > 0) {
+    document["warnings"].push_back("more pen than tissue was found: is the slide stained with haematoxylin and eosin? See overlay.png");
+  }
+  if (cv::countNonZero(filled) > 0) {
+    document["warnings"].push_back("stored tiles are corrupt or missing (unreadable_area_mm2): there, tissue is taken to go on as around it");
+  }
   for (const auto& region : quality) document["regions"].push_back(region_json(region, quality_options.blurred_below));
 
   std::error_code error;
@@ -84,7 +95,7 @@ int run_tissue(const TissueArgs& args, const Session& session) {
   overlay.title = slide.name();
   wsi::write_overlay(folder / "overlay.png", overview, {}, tissue, {}, overlay);
   write_atomically(folder / "quality.json", document.dump(2) + "\n");
-  if (tissue.area_mm2 == 0) std::cerr << "clmnet: " << args.slide << ": no tissue was found\n";
+  for (const auto& warning : document["warnings"]) std::cerr << "clmnet: " << args.slide << ": " << warning.get<std::string>() << '\n';
   if (session.json) {
     print_json(document);
   } else {

@@ -126,22 +126,6 @@ cv::Mat strokes(const cv::Mat& ink, double um_per_px, double pixel_mm2) {
 
 }  // namespace
 
-cv::Mat read_overview(const Slide& slide, const MapGeometry& geometry) {
-  constexpr std::int64_t kStripPx = 1024;
-  const int width = static_cast<int>(geometry.size.width);
-  cv::Mat rgb(static_cast<int>(geometry.size.height), width, CV_8UC3);
-  if (geometry.downsample_x < 1 || geometry.downsample_y < 1) {
-    throw std::invalid_argument("read_overview: finer than the scan");
-  }
-  for (std::int64_t top = 0; top < geometry.size.height; top += kStripPx) {
-    const std::int64_t rows = std::min(kStripPx, geometry.size.height - top);
-    const Level0Px origin{0, std::llround(static_cast<double>(top) * geometry.downsample_y)};
-    const Region region = slide.read_scaled(origin, geometry.downsample_x, geometry.downsample_y, {width, rows});
-    region.rgb.copyTo(rgb.rowRange(static_cast<int>(top), static_cast<int>(top + rows)));
-  }
-  return rgb;
-}
-
 TissueMask find_tissue(const cv::Mat& rgb, const MapGeometry& geometry, const TissueOptions& options) {
   if (rgb.type() != CV_8UC3 || rgb.cols != geometry.size.width || rgb.rows != geometry.size.height) {
     throw std::invalid_argument("find_tissue: the overview is not RGB of the geometry's size");

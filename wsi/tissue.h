@@ -3,6 +3,7 @@
 #include <opencv2/core/mat.hpp>
 
 #include "wsi/map_geometry.h"
+#include "wsi/overview.h"
 #include "wsi/slide.h"
 
 namespace clmnet::wsi {
@@ -20,9 +21,6 @@ struct TissueMask {
   MapGeometry geometry;           ///< how mask and slide lie over each other
   double area_mm2 = 0;            ///< 0 when there is no tissue; that is a result, not an error
 };
-
-/// The whole slide as RGB at the geometry's resolution, read in strips, so that memory is that of the picture.
-cv::Mat read_overview(const Slide& slide, const MapGeometry& geometry);
 
 /// Tissue of an H&E slide, without pen (green, blue, red, black), coverslip edges and the rims of air bubbles.
 /// Haematoxylin and eosin absorb green more than red and blue, so optical density in green counts only where the colour is of

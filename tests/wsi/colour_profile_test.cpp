@@ -196,6 +196,20 @@ TEST_P(SlideColours, AreConvertedOnlyWhereAskedFor) {
   }
 }
 
+// The slide says that its colours are sRGB already: nothing but rounding may come of it.
+TEST(SlideColoursShared, OfAnSrgbSlideStayAsTheyAre) {
+  CLMNET_SHARED_SLIDE(path, "tcga-cr-7395-01a-01-ts1.svs");
+  SlideOptions options;
+  options.icc = true;
+  const Slide converted(path, options);
+  EXPECT_EQ(converted.info().icc_profile, "sRGB IEC61966-2.1");
+  const auto before = Slide(path).read_scaled({1500, 1200}, 1, 1, {400, 300}), after = converted.read_scaled({1500, 1200}, 1, 1, {400, 300});
+  EXPECT_LE(cv::norm(before.rgb, after.rgb, cv::NORM_INF), 3);
+  cv::Mat difference;
+  cv::absdiff(before.rgb, after.rgb, difference);
+  EXPECT_LT(cv::mean(difference)[0], 0.5);
+}
+
 TEST_P(SlideColours, OutsideTheScanStaysWhite) {
   auto made = fixture();
   // A scanner whose lamp is too weak: its 255 is 0.6 of white.

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include <gtest/gtest.h>
+#include <opencv2/imgproc.hpp>
 #include <sys/resource.h>
 
 #include "tests/wsi/sparse_slide.h"
@@ -52,6 +53,47 @@ TEST_F(LargeSlide, TheLastTileOfTheLastRowIsTheRightOne) {
   EXPECT_TRUE(region.complete);
   EXPECT_LT(error(region.rgb.data, sparse_tile_rgb(row * across + column)), 6);
   EXPECT_GT(error(region.rgb.data, sparse_tile_rgb(row * across + column + 1)), 12);
+}
+
+double mean_difference(const cv::Mat& a, const cv::Mat& b) {
+  cv::Mat difference;
+  cv::absdiff(a, b, difference);
+  const auto mean = cv::mean(difference);
+  return (mean[0] + mean[1] + mean[2]) / 3;
+}
+
+// One read of 100,000 level-0 px: its end shows what a read that begins there shows, and not what lies one pixel beside it.
+TEST_F(LargeSlide, NoDriftOver100000PixelsOfOneRead) {
+  const Slide slide(path_);
+  for (const double downsample : {1.0, 1.25, 2.0, 3.2, 4.0, 8.0, 16.0, 20.5}) {
+    const auto last = static_cast<int>(100000 / downsample) / 40 * 40;  // a column that begins on a whole level-0 px
+    const Level0Px origin{51, 333};
+    const auto wide = slide.read_scaled(origin, downsample, downsample, {last + 200, 8}).rgb.colRange(last, last + 200);
+    const auto read_at = [&](std::int64_t shift) {
+      const Level0Px there{origin.x + std::llround(last * downsample) + shift, origin.y};
+      return slide.read_scaled(there, downsample, downsample, {200, 8}).rgb;
+    };
+    EXPECT_LE(cv::norm(wide, read_at(0), cv::NORM_INF), 1) << downsample;
+    for (const std::int64_t shift : {-1, 1}) EXPECT_GT(mean_difference(wide, read_at(shift)), 0.2) << downsample << " by " << shift;
+  }
+}
+
+// The same against the level-0 pixels themselves, summed up here. At 2 the codec shrinks, which is not quite a mean.
+TEST_F(LargeSlide, FarRegionsShowThePixelsThatLieThere) {
+  const Slide slide(path_);
+  const Level0Px origin{150037, 190021};
+  for (const int k : {1, 2, 3}) {
+    const auto mean_at = [&](std::int64_t shift) {
+      const auto full = slide.read_scaled({origin.x + shift, origin.y}, 1, 1, {200 * k, 150 * k}).rgb;
+      cv::Mat mean;
+      cv::resize(full, mean, {200, 150}, 0, 0, cv::INTER_AREA);
+      return mean;
+    };
+    const auto region = slide.read_scaled(origin, k, k, {200, 150});
+    const double here = mean_difference(region.rgb, mean_at(0));
+    EXPECT_LT(here, 1.0) << k;
+    for (const std::int64_t shift : {-1, 1}) EXPECT_GT(mean_difference(region.rgb, mean_at(shift)), 2 * here + 0.5) << k << " by " << shift;
+  }
 }
 
 TEST_F(LargeSlide, AStreamOverAllItsTilesStaysUnder300MiB) {

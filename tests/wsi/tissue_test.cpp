@@ -212,6 +212,17 @@ TEST_F(PolypTest, ABubbleBesideTheTissueChangesNothing) {
   EXPECT_GT(intersection_over_union(tissue.mask, before_), 0.97);
 }
 
+TEST_F(PolypTest, TheEdgeOfACoverslipAcrossTheSlideChangesNothing) {
+  cv::Mat edge = cv::Mat::zeros(reference_.size(), CV_8U), shadow = edge.clone();
+  cv::line(edge, {8, 0}, {40, 1727}, 255, 5);
+  cv::line(edge, {0, 1690}, {975, 1712}, 255, 5);
+  cv::line(edge, {940, 0}, {965, 1727}, 255, 5);
+  cv::line(shadow, {0, 1680}, {975, 1702}, 255, 16);
+  const auto tissue = with(edge | shadow, {150, 150, 152});
+  EXPECT_EQ(share(tissue.mask, edge), 0);
+  EXPECT_GT(intersection_over_union(tissue.mask, before_), 0.99);
+}
+
 TEST_F(PolypTest, BlurKeepsTheTissue) {
   cv::Mat blurred;
   cv::GaussianBlur(overview_, blurred, {0, 0}, 3);
