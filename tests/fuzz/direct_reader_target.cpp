@@ -64,6 +64,7 @@ int read_everything_directly(const std::uint8_t* bytes, std::size_t count) {
     int levels = 0;
     for (const auto& level : file->levels()) {
       if (level.not_jpeg.empty() && ++levels <= 4) whole += read_level(file, level.size);
+      if (levels <= 4) file->icc_profile(level.size);
     }
     return whole;
   } catch (const InputError&) {

@@ -76,7 +76,8 @@ TEST_F(Overview, ALostTileOfACoarseLevelComesFromAFinerOne) {
   EXPECT_EQ(cv::countNonZero(filled), 0);
   cv::Mat difference;
   cv::absdiff(overview, whole_, difference);
-  EXPECT_LT(cv::mean(difference)[1], 1.5) << "two generations of JPEG lie between them";
+  // Another JPEG of the same pixels: a few grey levels. The pattern beside its place would be some 40.
+  EXPECT_LT(cv::mean(difference)[1], 4);
   EXPECT_GT(cv::countNonZero(find_tissue(overview, geometry_).mask), 0.9 * cv::countNonZero(find_tissue(whole_, geometry_).mask));
 }
 
@@ -89,8 +90,9 @@ TEST_F(Overview, ATileThatIsLostOnAllLevelsIsNeitherPenNorAnEdge) {
   const Slide slide(path_);
   cv::Mat filled;
   const auto overview = read_overview(slide, geometry_, &filled);
-  EXPECT_EQ(cv::countNonZero(filled), 2 * 16 * 16);
   EXPECT_EQ(cv::countNonZero(filled(cv::Rect(128, 80, 16, 16))), 16 * 16);
+  EXPECT_EQ(cv::countNonZero(filled(cv::Rect(0, 0, 16, 16))), 16 * 16);
+  EXPECT_LE(cv::countNonZero(filled), 2 * 24 * 24) << "gaps are known to 8 px";
   EXPECT_NEAR(overview.at<cv::Vec3b>(8, 8)[0], kGlass, 3);
   const auto tissue = find_tissue(overview, geometry_);
   EXPECT_EQ(cv::countNonZero(tissue.ink), 0);
