@@ -6,7 +6,9 @@
 
 namespace clmnet::tools {
 
-CompleteRows TableArgs::read(const std::vector<std::string>& needed) const { return CompleteRows(CsvTable::read(data), missing, needed); }
+CompleteRows TableArgs::read(const std::vector<std::string>& needed) const {
+  return CompleteRows(CsvTable::read(data), missing, needed);
+}
 
 void add_table_options(CLI::App& command, TableArgs& args, const std::string& what_data_is) {
   command.add_option("--data", args.data, what_data_is)->required();
@@ -15,7 +17,9 @@ void add_table_options(CLI::App& command, TableArgs& args, const std::string& wh
 
 void add_missing_option(CLI::App& command, std::vector<std::string>& missing) {
   // One value a flag: in a list CLI11 takes the brackets of TCGA's "[Not Available]" for its own and drops them.
-  command.add_option("--missing", missing, "Value that stands for 'missing' beside an empty field and NA, e.g. -999; may be given again")
+  command
+      .add_option("--missing", missing,
+                  "Value that stands for 'missing' beside an empty field and NA, e.g. -999; may be given again")
       ->allow_extra_args(false);
 }
 
@@ -36,8 +40,9 @@ void naming_file(const std::string& file, const std::function<void()>& compute) 
 }
 
 void add_stats(CLI::App& app, Session& session) {
-  CLI::App* parent = add_command(app, session, "stats", "Evaluation of classifiers, raters, masks and readers",
-                                 "clmnet stats roc --data scores.csv --truth tumour --scores ensemble,unet --figure roc.svg", nullptr);
+  CLI::App* parent =
+      add_command(app, session, "stats", "Evaluation of classifiers, raters, masks and readers",
+                  "clmnet stats roc --data scores.csv --truth tumour --scores ensemble,unet --figure roc.svg", nullptr);
   add_stats_roc(*parent, session);
   add_stats_agreement(*parent, session);
 #ifdef CLMNET_HAS_WSI

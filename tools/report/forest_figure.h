@@ -19,6 +19,7 @@ struct ForestFigure {
   std::vector<ForestRow> rows;              ///< one to forty, from top to bottom
   std::string ratio_label = "Hazard ratio";
   std::string interval_label = "95% CI";
+  std::string note = {};                    ///< under the axis: n, events, method; may be empty
 };
 
 /// The gnuplot script, without terminal and output. Throws std::invalid_argument for none or too many rows.

@@ -11,7 +11,7 @@
 namespace clmnet::tools {
 namespace {
 
-constexpr int kPointsPerInch = 72;
+constexpr int kPointsPerInch = 72;   // pdfcairo's fontscale 0.75 makes a point of a font one of these, as in SVG
 
 /// Exit status of gnuplot fed with the script.
 int run_gnuplot(const std::string& script, bool quiet) {
@@ -25,11 +25,13 @@ int run_gnuplot(const std::string& script, bool quiet) {
 std::string terminal(const std::filesystem::path& target, double width_pt, double height_pt) {
   char text[256];
   if (target.extension() == ".svg") {
-    std::snprintf(text, sizeof text, "set terminal svg size %.0f,%.0f font 'Liberation Sans,Arial,Helvetica,sans-serif,11' noenhanced background 'white'\n",
-                  width_pt, height_pt);
+    std::snprintf(
+        text, sizeof text,
+        "set terminal svg size %.0f,%.0f font 'Liberation Sans,Arial,Helvetica,sans-serif,11' noenhanced background 'white'\n",
+        width_pt, height_pt);
   } else if (target.extension() == ".pdf") {
-    std::snprintf(text, sizeof text, "set terminal pdfcairo size %.4fin,%.4fin font 'Liberation Sans,11' noenhanced\n", width_pt / kPointsPerInch,
-                  height_pt / kPointsPerInch);
+    std::snprintf(text, sizeof text, "set terminal pdfcairo size %.4fin,%.4fin font 'Liberation Sans,11' fontscale 0.75 noenhanced\n",
+                  width_pt / kPointsPerInch, height_pt / kPointsPerInch);
   } else {
     throw InputError(target.string() + ": a figure ends in .svg or .pdf");
   }
@@ -55,8 +57,8 @@ std::string gnuplot_text(const std::string& text) {
 
 void draw_figure(const std::filesystem::path& target, const std::string& script, double width_pt, double height_pt) {
   AtomicFile file(target);
-  const std::string whole = "set encoding utf8\n" + terminal(target, width_pt, height_pt) + "set output " + gnuplot_text(file.temporary().string()) + "\n" +
-                            script + "\nunset output\n";
+  const std::string whole = "set encoding utf8\n" + terminal(target, width_pt, height_pt) + "set output " +
+                            gnuplot_text(file.temporary().string()) + "\n" + script + "\nunset output\n";
   const int status = run_gnuplot(whole, false);
   if (status != 0) {
     require_gnuplot();

@@ -16,7 +16,9 @@ std::size_t width_of(const std::string& text) {
 TextTable::TextTable(std::vector<std::string> header) { rows_.push_back(std::move(header)); }
 
 void TextTable::add(std::vector<std::string> cells) {
-  if (cells.size() != rows_.front().size()) throw std::invalid_argument("TextTable: a row has another number of cells than the header");
+  if (cells.size() != rows_.front().size()) {
+    throw std::invalid_argument("TextTable: a row has another number of cells than the header");
+  }
   rows_.push_back(std::move(cells));
 }
 

@@ -14,8 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-const std::map<std::string, survival::AucCovariance> kCovariances = {
-    {"jackknife", survival::AucCovariance::jackknife}, {"delong", survival::AucCovariance::delong}, {"unbiased", survival::AucCovariance::unbiased}};
+const std::map<std::string, survival::AucCovariance> kCovariances = {{"jackknife", survival::AucCovariance::jackknife},
+                                                                     {"delong", survival::AucCovariance::delong},
+                                                                     {"unbiased", survival::AucCovariance::unbiased}};
 
 struct Args {
   TableArgs table;
@@ -53,13 +54,15 @@ std::vector<survival::Rating> ratings_of(const Args& args, const CompleteRows& r
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::size_t first = first_of_case.emplace(name[i], i).first->second;
     if (truth[i] != truth[first]) {
-      throw InputError(rows.table().where(rows.rows()[i], rows.table().column(args.truth)) + ": case '" + name[i] + "' is " + (truth[i] ? "positive" : "negative") + " here and not on line " +
+      throw InputError(rows.table().where(rows.rows()[i], rows.table().column(args.truth)) + ": case '" + name[i] + "' is " +
+                       (truth[i] ? "positive" : "negative") + " here and not on line " +
                        std::to_string(rows.table().line(rows.rows()[first])) + "; expected one truth a case");
     }
     const auto [before, fresh] = seen.emplace(std::vector<std::string>{modality[i], reader[i], name[i]}, i);
     if (!fresh) {
-      throw InputError(rows.table().where(rows.rows()[i], rows.table().column(args.rating)) + ": a second rating of case '" + name[i] + "' by reader '" + reader[i] + "' under '" +
-                       modality[i] + "', the first is on line " + std::to_string(rows.table().line(rows.rows()[before->second])) + "; expected one");
+      throw InputError(rows.table().where(rows.rows()[i], rows.table().column(args.rating)) + ": a second rating of case '" +
+                       name[i] + "' by reader '" + reader[i] + "' under '" + modality[i] + "', the first is on line " +
+                       std::to_string(rows.table().line(rows.rows()[before->second])) + "; expected one");
     }
     ratings.push_back({modality[i], reader[i], name[i], truth[i] != 0, value[i]});
   }
@@ -73,15 +76,20 @@ int run(const Args& args, const Session& session) {
   naming_file(rows.table().name(), [&] { study = survival::make_reader_study(ratings_of(args, rows)); });
   const auto diseased = static_cast<std::size_t>(std::count(study.diseased.begin(), study.diseased.end(), 1));
   if (diseased < 2 || study.cases.size() - diseased < 2) {
-    throw InputError(rows.table().name() + ": " + std::to_string(diseased) + " positive and " + std::to_string(study.cases.size() - diseased) + " negative cases, expected at least two of each");
+    throw InputError(rows.table().name() + ": " + std::to_string(diseased) + " positive and " +
+                     std::to_string(study.cases.size() - diseased) + " negative cases, expected at least two of each");
   }
   const auto auc = survival::reader_auc(study);
   const auto covariance = survival::reader_auc_covariance(study, kCovariances.at(args.covariance));
   const auto analysis = survival::obuchowski_rockette(auc, covariance, args.level);
   const auto dbm = survival::dorfman_berbaum_metz(auc, survival::leave_one_out_auc(study));
   if (session.json) {
-    json document = result_head("multi-reader multi-case ROC", "empirical AUC, ties half; covariance: " + args.covariance + "; degrees of freedom of Hillis 2007; Dorfman-Berbaum-Metz on "
-                                "jackknife pseudovalues with Hillis 2008; planned for " + name_of(model), study.cases.size());
+    json document = result_head("multi-reader multi-case ROC",
+                                "empirical AUC, ties half; covariance: " + args.covariance +
+                                    "; degrees of freedom of Hillis 2007; Dorfman-Berbaum-Metz on "
+                                    "jackknife pseudovalues with Hillis 2008; planned for " +
+                                    name_of(model),
+                                study.cases.size());
     document["table"] = rows.report();
     document["level"] = args.level;
     document["cases"] = {{"positive", diseased}, {"negative", study.cases.size() - diseased}};
@@ -94,9 +102,12 @@ int run(const Args& args, const Session& session) {
     print_json(document);
     return 0;
   }
-  std::cout << rows.report_text() << "; " << study.cases.size() << " cases (" << diseased << " positive), " << study.readers.size() << " readers, " << study.treatments.size()
-            << " modalities\n\n" << readings_text(study.treatments, study.readers, auc, covariance, args.level, "AUC") << "\n" << or_text(analysis, study.treatments, model)
-            << "\n" << dbm_text(dbm) << percent_text(args.level) << " intervals; covariance of AUCs: " << args.covariance << "\n" << std::flush;
+  std::cout << rows.report_text() << "; " << study.cases.size() << " cases (" << diseased << " positive), "
+            << study.readers.size() << " readers, " << study.treatments.size() << " modalities\n\n"
+            << readings_text(study.treatments, study.readers, auc, covariance, args.level, "AUC") << "\n"
+            << or_text(analysis, study.treatments, model) << "\n"
+            << dbm_text(dbm) << percent_text(args.level) << " intervals; covariance of AUCs: " << args.covariance << "\n"
+            << std::flush;
   return 0;
 }
 
@@ -104,11 +115,15 @@ int run(const Args& args, const Session& session) {
 
 void add_stats_readers(CLI::App& parent, Session& session) {
   auto args = std::make_shared<Args>();
-  CLI::App* command = add_command(parent, session, "readers", "Reader studies: Obuchowski-Rockette and Dorfman-Berbaum-Metz",
-                                  "clmnet stats readers --data ratings.csv --modality aided --covariance delong", [args, &session] {
-                                    if (args->readers == "fixed" && args->cases == "fixed") throw CLI::ValidationError("--readers fixed --cases fixed", "nothing is random, so nothing is to be tested");
-                                    return run(*args, session);
-                                  });
+  CLI::App* command =
+      add_command(parent, session, "readers", "Reader studies: Obuchowski-Rockette and Dorfman-Berbaum-Metz",
+                  "clmnet stats readers --data ratings.csv --modality aided --covariance delong", [args, &session] {
+                    if (args->readers == "fixed" && args->cases == "fixed") {
+                      throw CLI::ValidationError("--readers fixed --cases fixed",
+                                                 "nothing is random, so nothing is to be tested");
+                    }
+                    return run(*args, session);
+                  });
   add_table_options(*command, args->table, "CSV with one row a rating; every reader rates every case under every modality");
   command->add_option("--reader", args->reader, "Column: reader")->capture_default_str();
   command->add_option("--case", args->case_id, "Column: case")->capture_default_str();
@@ -116,9 +131,15 @@ void add_stats_readers(CLI::App& parent, Session& session) {
   command->add_option("--truth", args->truth, "Column: the truth, two values")->capture_default_str();
   command->add_option("--positive", args->positive, "Value of the truth that is positive")->capture_default_str();
   command->add_option("--rating", args->rating, "Column: rating, high speaks for positive")->capture_default_str();
-  command->add_option("--covariance", args->covariance, "How covariances of AUCs are estimated")->check(CLI::IsMember({"jackknife", "delong", "unbiased"}))->capture_default_str();
-  command->add_option("--readers", args->readers, "random: a sample of all readers; fixed: these readers")->check(CLI::IsMember({"random", "fixed"}))->capture_default_str();
-  command->add_option("--cases", args->cases, "random: a sample of all cases; fixed: these cases")->check(CLI::IsMember({"random", "fixed"}))->capture_default_str();
+  command->add_option("--covariance", args->covariance, "How covariances of AUCs are estimated")
+      ->check(CLI::IsMember({"jackknife", "delong", "unbiased"}))
+      ->capture_default_str();
+  command->add_option("--readers", args->readers, "random: a sample of all readers; fixed: these readers")
+      ->check(CLI::IsMember({"random", "fixed"}))
+      ->capture_default_str();
+  command->add_option("--cases", args->cases, "random: a sample of all cases; fixed: these cases")
+      ->check(CLI::IsMember({"random", "fixed"}))
+      ->capture_default_str();
   add_level_option(*command, args->level);
 }
 

@@ -81,7 +81,8 @@ std::vector<double> CompleteRows::numbers(const std::string& column) const {
   for (const std::size_t row : rows_) {
     const auto value = parse_number(table_.cell(row, position));
     if (!value) {
-      throw InputError(table_.where(row, position) + ": '" + table_.cell(row, position) + "' is not a number; if it stands for 'missing' name it with --missing");
+      throw InputError(table_.where(row, position) + ": '" + table_.cell(row, position) +
+                       "' is not a number; if it stands for 'missing' name it with --missing");
     }
     result.push_back(*value);
   }
@@ -99,12 +100,14 @@ std::vector<std::uint8_t> CompleteRows::truth(const std::string& column, const s
     if (value == wanted) continue;
     others.insert(value);
     if (others.size() > 1) {
-      throw InputError(table_.where(row, position) + ": truth '" + table_.cell(row, position) + "', found so far " + listed(others) + " beside the positive '" + positive +
+      throw InputError(table_.where(row, position) + ": truth '" + table_.cell(row, position) + "', found so far " +
+                       listed(others) + " beside the positive '" + positive +
                        "'; expected two values (--positive names the positive one, --missing what is no value)");
     }
   }
   if (std::find(result.begin(), result.end(), 1) == result.end()) {
-    throw InputError(table_.name() + ": column '" + column + "' has no '" + positive + "' (positive), found " + listed(others) + "; give --positive");
+    throw InputError(table_.name() + ": column '" + column + "' has no '" + positive + "' (positive), found " + listed(others) +
+                     "; give --positive");
   }
   return result;
 }
@@ -121,7 +124,10 @@ void CompleteRows::leave_out(const std::vector<bool>& keep, const std::string& w
 nlohmann::json CompleteRows::report() const {
   nlohmann::json columns = nlohmann::json::object();
   for (const auto& [name, count] : missing_in_) columns[name] = count;
-  nlohmann::json result = {{"file", table_.name()}, {"rows", table_.rows()}, {"kept", rows_.size()}, {"excluded", table_.rows() - rows_.size()},
+  nlohmann::json result = {{"file", table_.name()},
+                           {"rows", table_.rows()},
+                           {"kept", rows_.size()},
+                           {"excluded", table_.rows() - rows_.size()},
                            {"missing", columns}};
   for (const auto& [why, count] : left_out_) result["left_out"][why] = count;
   return result;

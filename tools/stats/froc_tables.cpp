@@ -20,11 +20,15 @@ struct Cases {
   std::map<std::string, CaseLesions> of;
 };
 
-bool is_none(const std::string& lesion, const std::vector<std::string>& codes) { return is_missing(lesion, codes) || parse_number(lesion) == 0.0; }
+bool is_none(const std::string& lesion, const std::vector<std::string>& codes) {
+  return is_missing(lesion, codes) || parse_number(lesion) == 0.0;
+}
 
 double weight_at(const CsvTable& table, std::size_t row, std::size_t column) {
   const double weight = table.number(row, column);
-  if (!(weight > 0)) throw InputError(table.where(row, column) + ": weight " + table.cell(row, column) + ", expected more than 0");
+  if (!(weight > 0)) {
+    throw InputError(table.where(row, column) + ": weight " + table.cell(row, column) + ", expected more than 0");
+  }
   return weight;
 }
 
@@ -40,12 +44,14 @@ Cases read_cases(const FrocColumns& columns, const CompleteRows& rows) {
     CaseLesions& own = at->second;
     const bool none = is_none(lesion, columns.missing);
     if (!fresh && (none || own.without)) {
-      throw InputError(table.where(row, lesion_column) + ": case '" + name + "' has a row without a lesion and another row; expected either one row without or rows with lesions");
+      throw InputError(table.where(row, lesion_column) + ": case '" + name +
+                       "' has a row without a lesion and another row; expected either one row without or rows with lesions");
     }
     own.without = none;
     if (none) continue;
     if (!own.number.emplace(lesion, static_cast<int>(own.number.size()) + 1).second) {
-      throw InputError(table.where(row, lesion_column) + ": lesion '" + lesion + "' of case '" + name + "' stands twice; name its lesions differently");
+      throw InputError(table.where(row, lesion_column) + ": lesion '" + lesion + "' of case '" + name +
+                       "' stands twice; name its lesions differently");
     }
     own.weights.push_back(columns.weight.empty() ? 1 : weight_at(table, row, table.column(columns.weight)));
   }
@@ -56,7 +62,9 @@ std::vector<survival::FrocMark> read_marks(const FrocColumns& columns, const Com
   const CsvTable& table = rows.table();
   const std::size_t case_column = table.column(columns.case_id), lesion_column = table.column(columns.lesion);
   const auto rating = rows.numbers(columns.rating);
-  const auto text_or_one = [&](const std::string& column, std::size_t row) { return column.empty() ? std::string("1") : table.cell(row, table.column(column)); };
+  const auto text_or_one = [&](const std::string& column, std::size_t row) {
+    return column.empty() ? std::string("1") : table.cell(row, table.column(column));
+  };
   std::vector<survival::FrocMark> marks;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::size_t row = rows.rows()[i];
@@ -64,14 +72,16 @@ std::vector<survival::FrocMark> read_marks(const FrocColumns& columns, const Com
     const std::string& lesion = table.cell(row, lesion_column);
     const auto found = cases.of.find(name);
     if (found == cases.of.end()) {
-      throw InputError(table.where(row, case_column) + ": case '" + name + "' is not in " + columns.lesions.string() + "; list every case there, those without lesions too");
+      throw InputError(table.where(row, case_column) + ": case '" + name + "' is not in " + columns.lesions.string() +
+                       "; list every case there, those without lesions too");
     }
     int number = 0;
     if (!is_none(lesion, columns.missing)) {
       const auto own = found->second.number.find(lesion);
       if (own == found->second.number.end()) {
-        throw InputError(table.where(row, lesion_column) + ": lesion '" + lesion + "', case '" + name + "' has " + std::to_string(found->second.number.size()) +
-                         " lesions in " + columns.lesions.string() + " and none of that name; a mark that hits nothing has an empty field or 0");
+        throw InputError(table.where(row, lesion_column) + ": lesion '" + lesion + "', case '" + name + "' has " +
+                         std::to_string(found->second.number.size()) + " lesions in " + columns.lesions.string() +
+                         " and none of that name; a mark that hits nothing has an empty field or 0");
       }
       number = own->second;
     }

@@ -26,7 +26,9 @@ cv::Mat one_channel(const cv::Mat& image, const fs::path& path) {
 
 Mask read_mask(const fs::path& path, const MaskRule& rule) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) throw InputError(path.string() + ": no such file; paths of masks count from the folder of the CSV");
+  if (!fs::exists(path, ignored)) {
+    throw InputError(path.string() + ": no such file; paths of masks count from the folder of the CSV");
+  }
   if (fs::is_directory(path, ignored)) throw InputError(path.string() + ": is a folder, expected a mask image");
   cv::Mat image;
   try {
@@ -37,7 +39,8 @@ Mask read_mask(const fs::path& path, const MaskRule& rule) {
   if (image.empty()) throw InputError(path.string() + ": is no image that can be read; expected PNG, TIFF, JPEG or BMP");
   cv::Mat values;
   one_channel(image, path).convertTo(values, CV_64F);
-  Mask mask{values.rows, values.cols, std::vector<std::uint8_t>(static_cast<std::size_t>(values.rows) * static_cast<std::size_t>(values.cols))};
+  Mask mask{values.rows, values.cols,
+            std::vector<std::uint8_t>(static_cast<std::size_t>(values.rows) * static_cast<std::size_t>(values.cols))};
   std::size_t at = 0;
   for (int y = 0; y < values.rows; ++y) {
     const double* line = values.ptr<double>(y);

@@ -9,7 +9,8 @@
 
 namespace clmnet::tools {
 
-MeanInterval mean_interval(const std::vector<double>& values, const std::vector<std::string>& unit, int resamples, std::uint64_t seed, double level) {
+MeanInterval mean_interval(const std::vector<double>& values, const std::vector<std::string>& unit, int resamples,
+                           std::uint64_t seed, double level) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   struct Sum {
     double total = 0, count = 0;

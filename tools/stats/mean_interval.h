@@ -14,6 +14,7 @@ struct MeanInterval {
 };
 
 /// unit: per value; whole units are drawn. The same result for a seed. Quantiles interpolate linearly.
-MeanInterval mean_interval(const std::vector<double>& values, const std::vector<std::string>& unit, int resamples, std::uint64_t seed, double level);
+MeanInterval mean_interval(const std::vector<double>& values, const std::vector<std::string>& unit, int resamples,
+                           std::uint64_t seed, double level);
 
 }  // namespace clmnet::tools

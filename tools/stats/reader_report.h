@@ -15,15 +15,16 @@ struct ReaderModel {
 std::string name_of(const ReaderModel& model);
 
 /// One reader under one modality with its error.
-nlohmann::json readings_json(const std::vector<std::string>& modalities, const std::vector<std::string>& readers, const Eigen::MatrixXd& merit, const Eigen::MatrixXd& covariance,
-                             double level);
-std::string readings_text(const std::vector<std::string>& modalities, const std::vector<std::string>& readers, const Eigen::MatrixXd& merit, const Eigen::MatrixXd& covariance,
-                          double level, const std::string& name);
+nlohmann::json readings_json(const std::vector<std::string>& modalities, const std::vector<std::string>& readers,
+                             const Eigen::MatrixXd& merit, const Eigen::MatrixXd& covariance, double level);
+std::string readings_text(const std::vector<std::string>& modalities, const std::vector<std::string>& readers,
+                          const Eigen::MatrixXd& merit, const Eigen::MatrixXd& covariance, double level, const std::string& name);
 
 /// All three analyses of Obuchowski and Rockette.
 nlohmann::json or_json(const survival::ObuchowskiRockette& result, const std::vector<std::string>& modalities);
 /// The planned one with differences and single modalities, then the two others in a line each.
-std::string or_text(const survival::ObuchowskiRockette& result, const std::vector<std::string>& modalities, const ReaderModel& model);
+std::string or_text(const survival::ObuchowskiRockette& result, const std::vector<std::string>& modalities,
+                    const ReaderModel& model);
 
 nlohmann::json dbm_json(const survival::DorfmanBerbaumMetz& result);
 std::string dbm_text(const survival::DorfmanBerbaumMetz& result);

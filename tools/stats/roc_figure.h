@@ -16,9 +16,11 @@ struct RocFigureScore {
   survival::CurveBand roc_band, recall_band;
 };
 
-/// ROC curves with pointwise bands and AUCs. Throws as draw_curves.
-void draw_roc(const std::filesystem::path& target, const std::vector<RocFigureScore>& scores, double level);
+/// ROC curves with pointwise bands and AUCs; notes are further rows of the legend. Throws as draw_curves.
+void draw_roc(const std::filesystem::path& target, const std::vector<RocFigureScore>& scores,
+              const std::vector<std::string>& notes);
 /// Precision-recall curves with bands and average precisions; a line at the prevalence. Throws as draw_curves.
-void draw_precision_recall(const std::filesystem::path& target, const std::vector<RocFigureScore>& scores);
+void draw_precision_recall(const std::filesystem::path& target, const std::vector<RocFigureScore>& scores,
+                           const std::vector<std::string>& notes);
 
 }  // namespace clmnet::tools

@@ -35,23 +35,29 @@ HorizonRoc horizon_roc(const survival::Outcome& outcome, const Eigen::VectorXd& 
   return curve;
 }
 
-void draw_horizon_roc(const std::filesystem::path& target, const std::vector<CrossValidation>& results, const survival::Outcome& outcome, double horizon) {
+void draw_horizon_roc(const std::filesystem::path& target, const std::vector<CrossValidation>& results,
+                      const survival::Outcome& outcome, double horizon) {
   CurveFigure figure{{}, "1 − specificity", "Sensitivity", 0, 1, 0, 1, true, {}, {}};
   for (const auto& result : results) {
     const auto curve = horizon_roc(outcome, result.score, horizon);
     FigureCurve line;
-    line.name = std::string(name_of(result.method)) + ": AUC " + interval_text(result.auc.value[0], result.auc.lower[0], result.auc.upper[0], 2);
+    line.name = std::string(name_of(result.method)) + ": AUC " +
+                interval_text(result.auc.value[0], result.auc.lower[0], result.auc.upper[0], 2);
     line.name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(line.name[0])));
     line.x = curve.false_positive_rate;
     line.y = curve.true_positive_rate;
     figure.curves.push_back(std::move(line));
   }
+  figure.notes = {"n = " + std::to_string(outcome.size()) + ", " + std::to_string(outcome.events()) + " events; out of fold",
+                  "95% CI; weights for censoring"};
   draw_curves(target, figure);
 }
 
-void draw_calibration(const std::filesystem::path& target, const CrossValidation& result, const survival::Outcome& outcome, double horizon, const std::string& time) {
+void draw_calibration(const std::filesystem::path& target, const CrossValidation& result, const survival::Outcome& outcome,
+                      double horizon, const std::string& time) {
   constexpr int groups = 5;
-  CurveFigure figure{{}, "Predicted risk by " + time, "Observed risk by " + time + " (1 − Kaplan-Meier)", 0, 1, 0, 1, true, {}, {}};
+  CurveFigure figure{{}, "Predicted risk by " + time, "Observed risk by " + time + " (1 − Kaplan-Meier)", 0, 1, 0, 1, true, {},
+                     {}};
   std::vector<double> survival_at;
   for (const double risk : result.risk) survival_at.push_back(1 - risk);
   FigureCurve dots;

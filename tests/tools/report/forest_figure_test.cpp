@@ -13,7 +13,9 @@ namespace clmnet::tools {
 namespace {
 
 ForestFigure figure() {
-  return {{{"Age", 1.02, 0.98, 1.06, "0.35", ""}, {"Stage: IV", 4.5, 2.5, 8.1, "<0.001", ""}, {"Separating", std::nan(""), std::nan(""), std::nan(""), "NA", "not estimable"}}};
+  return {{{"Age", 1.02, 0.98, 1.06, "0.35", ""},
+           {"Stage: IV", 4.5, 2.5, 8.1, "<0.001", ""},
+           {"Separating", std::nan(""), std::nan(""), std::nan(""), "NA", "not estimable"}}};
 }
 
 TEST(ForestFigure, SaysItsNumbers) {
@@ -22,6 +24,13 @@ TEST(ForestFigure, SaysItsNumbers) {
   EXPECT_NE(script.find("4.50 (2.50–8.10)"), std::string::npos);
   EXPECT_NE(script.find("not estimable"), std::string::npos);
   EXPECT_NE(script.find("set logscale x"), std::string::npos);
+}
+
+TEST(ForestFigure, NoteStandsUnderTheAxis) {
+  ForestFigure noted = figure();
+  noted.note = "Cox regression, n = 166, 89 events";
+  EXPECT_NE(forest_script(noted).find("Cox regression, n = 166, 89 events"), std::string::npos);
+  EXPECT_NE(forest_script(noted), forest_script(figure()));
 }
 
 TEST(ForestFigure, HugeIntervalsAreCutAtTheAxis) {

@@ -45,17 +45,22 @@ TEST(CompleteRows, AColumnThatIsNotNeededMayBeEmpty) {
 }
 
 TEST(CompleteRows, SaysWhichColumnsLeaveNothing) {
-  EXPECT_NE(message([] { CompleteRows(table("a,b\n1,\n,2\n"), {}, {"a", "b"}); }).find("t.csv: no row has a value in each of 'a', 'b'; 0 of 2 rows"), std::string::npos);
+  EXPECT_NE(message([] {
+              CompleteRows(table("a,b\n1,\n,2\n"), {}, {"a", "b"});
+            }).find("t.csv: no row has a value in each of 'a', 'b'; 0 of 2 rows"),
+            std::string::npos);
   EXPECT_NE(message([] { CompleteRows(table("a\n1\n"), {}, {"z"}); }).find("no column 'z'"), std::string::npos);
 }
 
 TEST(CompleteRows, NumbersNameTheCell) {
   const CompleteRows rows(table("a\n1\n\n1e2\nx\n"), {}, {"a"});
-  EXPECT_EQ(message([&] { rows.numbers("a"); }), "t.csv: line 5, column 'a': 'x' is not a number; if it stands for 'missing' name it with --missing");
+  EXPECT_EQ(message([&] { rows.numbers("a"); }),
+            "t.csv: line 5, column 'a': 'x' is not a number; if it stands for 'missing' name it with --missing");
 }
 
 TEST(CompleteRows, TruthHasTwoValues) {
-  EXPECT_EQ(CompleteRows(table("y\n1\n0.0\n1.0\nTRUE\nFALSE\n"), {}, {"y"}).truth("y", "1"), (std::vector<std::uint8_t>{1, 0, 1, 1, 0}));
+  EXPECT_EQ(CompleteRows(table("y\n1\n0.0\n1.0\nTRUE\nFALSE\n"), {}, {"y"}).truth("y", "1"),
+            (std::vector<std::uint8_t>{1, 0, 1, 1, 0}));
   EXPECT_EQ(CompleteRows(table("y\nMSI\nMSS\n"), {}, {"y"}).truth("y", "MSI"), (std::vector<std::uint8_t>{1, 0}));
   EXPECT_NE(message([] { CompleteRows(table("y\n1\n0\n-1\n"), {}, {"y"}).truth("y", "1"); }).find("line 4"), std::string::npos);
   EXPECT_NE(message([] { CompleteRows(table("y\n0\n0\n"), {}, {"y"}).truth("y", "1"); }).find("has no '1'"), std::string::npos);
