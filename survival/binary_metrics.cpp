@@ -1,12 +1,13 @@
 #include "survival/binary_metrics.h"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 
 #include "survival/distributions.h"
-#include "survival/logistic.h"
 #include "survival/undefined.h"
 
 namespace clmnet::survival {
@@ -22,6 +23,78 @@ void require_probabilities(const Scored& data) {
   for (const double p : data.score) {
     if (p < 0 || p > 1) throw std::invalid_argument("a score is not a probability");
   }
+}
+
+/// Straight line in x on the scale of log odds, and its errors.
+struct LogisticLine {
+  double intercept = 0, slope = 0, intercept_std_err = 0, slope_std_err = 0, deviance = 0;
+};
+
+/// Weighted least squares of z on 1 and x; x without scatter shares what it and the intercept explain by least length.
+LogisticLine weighted_line(const Eigen::ArrayXd& x, const Eigen::ArrayXd& z, const Eigen::ArrayXd& weight) {
+  const double all = weight.sum(), x_mean = (weight * x).sum() / all, z_mean = (weight * z).sum() / all;
+  const double scatter = (weight * (x - x_mean).square()).sum();
+  LogisticLine line;
+  if (x.maxCoeff() == x.minCoeff()) {
+    const double k = x[0], length = 1 + k * k;
+    line = {z_mean / length, z_mean * k / length, 1 / (length * std::sqrt(all)), std::abs(k) / (length * std::sqrt(all)), 0};
+  } else {
+    line.slope = (weight * (x - x_mean) * (z - z_mean)).sum() / scatter;
+    line.intercept = z_mean - line.slope * x_mean;
+    line.slope_std_err = 1 / std::sqrt(scatter);
+    line.intercept_std_err = std::sqrt(1 / all + x_mean * x_mean / scatter);
+  }
+  return line;
+}
+
+/// Sum in numpy's order: halves of long runs, eight partial sums in short ones. Whether a deviance still moves is a matter of its
+/// last bit.
+double pairwise_sum(const double* value, std::size_t n) {
+  if (n > 128) {
+    const std::size_t half = n / 2 - (n / 2) % 8;
+    return pairwise_sum(value, half) + pairwise_sum(value + half, n - half);
+  }
+  if (n < 8) return std::accumulate(value, value + n, 0.0);
+  double part[8];
+  std::copy(value, value + 8, part);
+  std::size_t i = 8;
+  for (; i + 8 <= n; i += 8) {
+    for (std::size_t k = 0; k < 8; ++k) part[k] += value[i + k];
+  }
+  const double sum = ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+  return std::accumulate(value + i, value + n, sum);
+}
+
+double binomial_deviance(const Eigen::ArrayXd& y, const Eigen::ArrayXd& mu) {
+  constexpr double kTiny = 1e-20;   // keeps what is certain and wrong finite
+  std::vector<double> part;
+  for (Eigen::Index i = 0; i < y.size(); ++i) {
+    const double of_own = y[i] > 0 ? mu[i] + kTiny : 1 - mu[i] + kTiny;
+    part.push_back(2 * std::log(std::max(std::numeric_limits<double>::epsilon(), 1 / of_own)));
+  }
+  return pairwise_sum(part.data(), part.size());
+}
+
+/// Iteratively reweighted least squares from mu = (y + 1/2) / 2. With `slope_is_one`, x is the offset of an intercept.
+LogisticLine fit_line(const Eigen::ArrayXd& x, const Eigen::ArrayXd& y, bool slope_is_one) {
+  constexpr double kUnit = std::numeric_limits<double>::epsilon(), kTolerance = 1e-14;
+  constexpr int kMaxIterations = 100;
+  Eigen::ArrayXd mu = (y + 0.5) / 2, eta = (mu / (1 - mu)).log();
+  const Eigen::ArrayXd none = Eigen::ArrayXd::Zero(x.size());
+  LogisticLine line;
+  double deviance = binomial_deviance(y, mu);
+  for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
+    const Eigen::ArrayXd held = mu.max(kUnit).min(1 - kUnit), weight = held * (1 - held);
+    const Eigen::ArrayXd response = eta + (y - mu) / weight;
+    line = slope_is_one ? weighted_line(none, response - x, weight) : weighted_line(x, response, weight);
+    eta = line.intercept + (slope_is_one ? 1.0 : line.slope) * x;
+    mu = eta.unaryExpr([](double value) { return 1 / (1 + std::exp(-value)); });
+    line.deviance = binomial_deviance(y, mu);
+    const bool same = std::abs(line.deviance - deviance) <= kTolerance;
+    deviance = line.deviance;
+    if (same) break;
+  }
+  return line;
 }
 
 }  // namespace
@@ -58,7 +131,9 @@ Confusion confusion(const Scored& data, double threshold, double level) {
   const double n = a + b + c + d, product = (a + b) * (a + c) * (d + b) * (d + c);
   result.f1 = 2 * a + b + c > 0 ? 2 * a / (2 * a + b + c) : 0;
   result.matthews = product > 0 ? (a * d - b * c) / std::sqrt(product) : 0;
-  result.balanced_accuracy = (result.sensitivity.value + result.specificity.value) / 2;
+  result.balanced_accuracy = tp + fn == 0   ? result.specificity.value
+                             : tn + fp == 0 ? result.sensitivity.value
+                                            : (result.sensitivity.value + result.specificity.value) / 2;
   const double odds = threshold / (1 - threshold), prevalence = (a + c) / n;
   result.net_benefit = a / n - b / n * odds;
   result.net_benefit_all = prevalence - (1 - prevalence) * odds;
@@ -69,7 +144,9 @@ OperatingPoint youden_point(const Scored& data) {
   const RocCurve curve = roc_curve(data);
   std::size_t best = 0;
   for (std::size_t i = 1; i < curve.threshold.size(); ++i) {
-    if (curve.true_positive_rate[i] - curve.false_positive_rate[i] > curve.true_positive_rate[best] - curve.false_positive_rate[best]) best = i;
+    if (curve.true_positive_rate[i] - curve.false_positive_rate[i] >
+        curve.true_positive_rate[best] - curve.false_positive_rate[best])
+      best = i;
   }
   return point_of(curve, best);
 }
@@ -107,33 +184,34 @@ ProbabilityScores probability_scores(const Scored& data, int bins) {
     predicted[bin] += p;
     observed[bin] += y;
   }
-  for (std::size_t bin = 0; bin < predicted.size(); ++bin) result.expected_calibration_error += std::abs(predicted[bin] - observed[bin]) / n;
+  for (std::size_t bin = 0; bin < predicted.size(); ++bin) {
+    result.expected_calibration_error += std::abs(predicted[bin] - observed[bin]) / n;
+  }
   return result;
 }
 
 Calibration calibration(const Scored& data, double clip) {
   require_probabilities(data);
   const auto n = static_cast<Eigen::Index>(data.score.size());
-  Eigen::MatrixXd logit(n, 1);
+  Eigen::ArrayXd logit(n), label(n);
   double expected = 0, observed = 0;
   for (Eigen::Index i = 0; i < n; ++i) {
     const auto row = static_cast<std::size_t>(i);
     const double p = std::clamp(data.score[row], clip, 1 - clip);
-    logit(i, 0) = std::log(p / (1 - p));
+    logit[i] = std::log(p / (1 - p));
+    label[i] = data.positive[row];
     expected += data.score[row];
     observed += data.positive[row];
   }
-  const LogisticModel slope = fit_logistic(logit, data.positive);
-  LogisticOptions fixed;
-  fixed.offset = logit.col(0);
-  const LogisticModel large = fit_logistic(Eigen::MatrixXd(n, 0), data.positive, fixed);
-  Calibration result{slope.coefficient[1], slope.std_err[1], slope.coefficient[0], large.coefficient[0], large.std_err[0], observed / expected};
-  // Without a maximum there is nothing to report: scores that part the classes have no slope, one class alone has no intercept either.
-  const bool one_class = observed == 0 || observed == static_cast<double>(n);
+  const LogisticLine slope = fit_line(logit, label, false), large = fit_line(logit, label, true);
+  Calibration result{
+      slope.slope, slope.slope_std_err, slope.intercept, large.intercept, large.intercept_std_err, observed / expected, true,
+      true};
   // An error of a thousand on logits of deviation 1: the likelihood is flat there.
-  const double deviation = std::sqrt((logit.array() - logit.mean()).square().mean());
-  if (one_class || slope.deviance < 1e-6 * static_cast<double>(n) || slope.std_err[1] * deviation > 1e3) result.slope = result.slope_std_err = result.intercept_with_slope = kNaN;
-  if (one_class) result.in_the_large = result.in_the_large_std_err = kNaN;
+  const double deviation = std::sqrt((logit - logit.mean()).square().mean());
+  result.has_intercept = observed > 0 && observed < static_cast<double>(n);
+  result.has_slope = result.has_intercept && deviation > 0 && slope.deviance > 1e-6 * static_cast<double>(n) &&
+                     slope.slope_std_err * deviation < 1e3;
   return result;
 }
 

@@ -19,7 +19,8 @@ Proportion proportion(std::size_t successes, std::size_t n, double level = 0.95)
 struct Confusion {
   std::size_t true_positive = 0, false_positive = 0, true_negative = 0, false_negative = 0;
   Proportion sensitivity, specificity, positive_predictive_value, negative_predictive_value, accuracy;
-  double f1 = 0, matthews = 0, balanced_accuracy = 0;
+  double f1 = 0, matthews = 0;
+  double balanced_accuracy = 0;   ///< mean of sensitivity and specificity; of one of them where the other's class is absent
   double net_benefit = 0;      ///< for a threshold that is a probability (Vickers and Elkin 2006)
   double net_benefit_all = 0;  ///< of calling everyone positive
 };
@@ -42,12 +43,16 @@ struct ProbabilityScores {
 };
 ProbabilityScores probability_scores(const Scored& data, int bins = 10);
 
-/// Logistic recalibration on logit(p), p held `clip` away from 0 and 1 (Cox 1958; Steyerberg 2019). NaN where there is no maximum:
-/// scores that part the classes, one class only.
+/// Logistic recalibration on logit(p), p held `clip` away from 0 and 1 (Cox 1958; Steyerberg 2019). Iterated and ended as by
+/// statsmodels' GLM with tol = 1e-14: reweighted least squares, 100 times at most, until the deviance stands; errors are from
+/// the last weights. Of constant predictions the slope is that of least length.
 struct Calibration {
   double slope = 0, slope_std_err = 0, intercept_with_slope = 0;
   double in_the_large = 0, in_the_large_std_err = 0;  ///< intercept with the slope held at 1
   double observed_over_expected = 0;
+  /// Without a maximum the numbers are where the iterations ended and mean nothing: scores that part the classes have no slope,
+  /// one class alone has no intercept either.
+  bool has_slope = false, has_intercept = false;
 };
 Calibration calibration(const Scored& data, double clip = 1e-6);
 

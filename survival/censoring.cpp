@@ -6,6 +6,10 @@
 
 namespace clmnet::survival {
 
+double risk_tolerance(IpcwConvention convention) {
+  return convention == IpcwConvention::scikit_survival ? 1e-8 : 0;   // its tied_tol
+}
+
 const char* name_of(IpcwConvention convention) {
   return convention == IpcwConvention::r_survival ? "R survival/riskRegression: G(T-), T <= t" : "scikit-survival: G(T)";
 }

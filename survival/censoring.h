@@ -13,6 +13,9 @@ enum class IpcwConvention {
   scikit_survival,  ///< 1/G(T); scores tie within 1e-8; times as they are; concordance takes events before tau
 };
 
+/// Scores that differ by no more are ties.
+double risk_tolerance(IpcwConvention convention);
+
 /// "R survival/riskRegression: G(T-), T <= t" or "scikit-survival: G(T)", for results.
 const char* name_of(IpcwConvention convention);
 

@@ -12,8 +12,6 @@
 namespace clmnet::survival {
 namespace {
 
-constexpr double kRiskTolerance = 1e-8;  // scikit-survival's tied_tol
-
 /// Sums over prefixes of ranks, updated one rank at a time (Fenwick 1994).
 class PrefixSums {
  public:
@@ -80,7 +78,7 @@ class PairCounter {
  public:
   PairCounter(const Outcome& outcome, const std::vector<double>& risk, const ConcordanceOptions& options)
       : outcome_(outcome), options_(options),
-        ranks_(rank_risks(risk, options.convention == IpcwConvention::scikit_survival ? kRiskTolerance : 0)),
+        ranks_(rank_risks(risk, risk_tolerance(options.convention))),
         order_(ascending_order(outcome.time)), weight_(outcome.size(), 0.0) {
     concordant.assign(outcome.size(), 0.0);
     discordant = tied = concordant;
@@ -96,8 +94,9 @@ class PairCounter {
  private:
   void set_weights() {
     std::optional<CensoringCurve> censoring;
-    if (options_.inverse_censoring_weights) censoring.emplace(outcome_);
     const bool r = options_.convention == IpcwConvention::r_survival;
+    // R counts pairs of a single event as they are: there is nothing to weigh it against.
+    if (options_.inverse_censoring_weights && !(r && outcome_.events() < 2)) censoring.emplace(outcome_);
     for (std::size_t i = 0; i < outcome_.size(); ++i) {
       const double time = outcome_.time[i];
       if (outcome_.event[i] == 0) continue;
@@ -126,7 +125,9 @@ class PairCounter {
     for (std::size_t end = order_.size(); end > 0;) {
       const std::size_t begin = block_begin(end);
       const double now = outcome_.time[order_[begin]];
-      for (; entered > 0 && outcome_.entry[by_entry_[entered - 1]] >= now; --entered) later.add(ranks_.own[by_entry_[entered - 1]], -1);
+      for (; entered > 0 && outcome_.entry[by_entry_[entered - 1]] >= now; --entered) {
+        later.add(ranks_.own[by_entry_[entered - 1]], -1);
+      }
       double censored = 0;
       for (std::size_t k = begin; k < end; ++k) {
         if (outcome_.event[order_[k]] != 0) continue;
@@ -189,7 +190,9 @@ class PairCounter {
     for (std::size_t begin = 0; begin < order_.size();) {
       std::size_t end = begin;
       // What happened up to someone's entry was not seen by them.
-      for (; entered < by_entry_.size() && outcome_.entry[by_entry_[entered]] < outcome_.time[order_[begin]]; ++entered) take(by_entry_[entered], -1);
+      for (; entered < by_entry_.size() && outcome_.entry[by_entry_[entered]] < outcome_.time[order_[begin]]; ++entered) {
+        take(by_entry_[entered], -1);
+      }
       while (end < order_.size() && outcome_.time[order_[end]] == outcome_.time[order_[begin]]) ++end;
       for (std::size_t k = begin; k < end; ++k) {
         if (outcome_.event[order_[k]] != 0) take(order_[k]);
@@ -223,7 +226,9 @@ void require_valid_risk(const Outcome& outcome, const std::vector<double>& risk,
   if (options.strata) require_size(options.strata->code.size(), "strata");
   if (options.clusters) require_size(options.clusters->code.size(), "clusters");
   for (std::size_t i = 0; i < risk.size(); ++i) {
-    if (!std::isfinite(risk[i])) throw std::invalid_argument("concordance: the risk of subject " + std::to_string(i) + " is not finite");
+    if (!std::isfinite(risk[i])) {
+      throw std::invalid_argument("concordance: the risk of subject " + std::to_string(i) + " is not finite");
+    }
   }
 }
 

@@ -19,7 +19,8 @@ struct ConcordanceOptions {
 
 /// Probability that of two subjects the one with the higher risk has the event first (Harrell et al. 1982).
 /// A pair counts when the earlier time is an event; someone censored at an event's time outlives it. With late entry the other
-/// one must have entered before the event. Pairs with equal risk count half. The error is the infinitesimal jackknife's (Therneau, concordance vignette of R's survival).
+/// one must have entered before the event. Pairs with equal risk count half. The error is the infinitesimal jackknife's
+/// (Therneau, concordance vignette of R's survival).
 struct Concordance {
   double c = 0;        ///< NaN when no pair can be compared
   double std_err = 0;

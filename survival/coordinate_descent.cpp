@@ -14,8 +14,12 @@ double soft_threshold(double value, double limit) { return value > limit ? value
 /// Weighted least squares of the current approximation.
 class QuadraticStep {
  public:
-  QuadraticStep(const Eigen::MatrixXd& x, const Eigen::VectorXd& gradient, const Eigen::VectorXd& curvature, const ElasticNet& penalty)
-      : x_(x), weight_(curvature / static_cast<double>(x.rows())), penalty_(penalty), residual_(gradient / static_cast<double>(x.rows())) {
+  QuadraticStep(const Eigen::MatrixXd& x, const Eigen::VectorXd& gradient, const Eigen::VectorXd& curvature,
+                const ElasticNet& penalty)
+      : x_(x),
+        weight_(curvature / static_cast<double>(x.rows())),
+        penalty_(penalty),
+        residual_(gradient / static_cast<double>(x.rows())) {
     square_ = (x.array().square().colwise() * weight_.array()).colwise().sum();
   }
 
@@ -53,11 +57,14 @@ class QuadraticStep {
 std::vector<double> lambda_path(double largest, int count, double smallest_ratio) {
   if (count < 1 || !(smallest_ratio > 0 && smallest_ratio < 1)) throw std::invalid_argument("lambda_path: bad count or ratio");
   std::vector<double> path;
-  for (int k = 0; k < count; ++k) path.push_back(largest * std::pow(smallest_ratio, count > 1 ? static_cast<double>(k) / (count - 1) : 0));
+  for (int k = 0; k < count; ++k) {
+    path.push_back(largest * std::pow(smallest_ratio, count > 1 ? static_cast<double>(k) / (count - 1) : 0));
+  }
   return path;
 }
 
-bool coordinate_descent(const Eigen::MatrixXd& x, const Reweigh& reweigh, const ElasticNet& penalty, Eigen::VectorXd& w, double* intercept) {
+bool coordinate_descent(const Eigen::MatrixXd& x, const Reweigh& reweigh, const ElasticNet& penalty, Eigen::VectorXd& w,
+                        double* intercept) {
   Eigen::VectorXd gradient(x.rows()), curvature(x.rows());
   for (int renewal = 0; renewal < kMaxRenewals; ++renewal) {
     const Eigen::VectorXd eta = (x * w).array() + (intercept ? *intercept : 0.0);

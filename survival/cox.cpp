@@ -14,6 +14,7 @@
 namespace clmnet::survival {
 namespace {
 
+constexpr double kOverflow = 709.78;             // exp of it: R's coxph halves the step there
 constexpr double kFlatness = 1e6;               // variance at the end over 1 / information at 0: the likelihood has gone flat
 constexpr double kDivergenceTolerance = 1e-7;  // of the coefficient, as sqrt of R's usual eps
 
@@ -23,62 +24,89 @@ void require_valid_model(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outco
   if (x.rows() != n) throw std::invalid_argument("cox: rows of x and times differ");
   if (x.cols() == 0) throw std::invalid_argument("cox: no covariates");
   if (!x.allFinite()) throw std::invalid_argument("cox: a covariate is not finite");
-  if (options.strata && options.strata->code.size() != outcome.size()) throw std::invalid_argument("cox: strata and times differ in size");
-  if (options.clusters && options.clusters->code.size() != outcome.size()) throw std::invalid_argument("cox: clusters and times differ in size");
+  if (options.strata && options.strata->code.size() != outcome.size()) {
+    throw std::invalid_argument("cox: strata and times differ in size");
+  }
+  if (options.clusters && options.clusters->code.size() != outcome.size()) {
+    throw std::invalid_argument("cox: clusters and times differ in size");
+  }
 }
 
 TestResult test_of(double chi_squared, int df) { return {chi_squared, df, chi_squared_upper(chi_squared, df)}; }
 
-/// Newton's method from 0 with step halving; stops where the likelihood stops, as coxph does.
+/// Newton's method from 0 with step halving. Where it stops decides the digits of a likelihood without a maximum, so steps,
+/// tolerance and the order of the checks are those of R's coxph (survival 3.5-3).
 struct Newton {
   Newton(const CoxLikelihood& likelihood, const CoxOptions& options) {
-    const Eigen::Index p = likelihood.covariates();
-    beta.setZero(p);
+    beta.setZero(likelihood.covariates());
     current = likelihood.evaluate(beta, true);
+    log_likelihood_null = current.log_likelihood;
     start_information = current.information.diagonal();
-    score_test = quadratic_form_of_inverse(current.information, current.gradient);
-    Eigen::VectorXd next = beta + step(current);
+    LenientCholesky factor(current.information);
+    kept = factor.kept();
+    const Eigen::VectorXd first = factor.solve(current.gradient);
+    score_test = current.gradient.dot(first);
+    Eigen::VectorXd next = beta + first;
     int halvings = 0;
     for (iterations = 1; iterations <= options.max_iterations; ++iterations) {
       const auto candidate = likelihood.evaluate(next, true);
-      const bool usable = std::isfinite(candidate.log_likelihood) && candidate.information.allFinite();
-      const bool same = usable && std::abs(1 - current.log_likelihood / candidate.log_likelihood) <= options.tolerance;
-      if (same && halvings == 0) {
+      const bool usable = std::isfinite(candidate.log_likelihood) && candidate.gradient.allFinite() &&
+                          candidate.information.allFinite() && (likelihood.x() * next).maxCoeff() < kOverflow;
+      if (usable && std::abs(1 - current.log_likelihood / candidate.log_likelihood) <= options.tolerance) {
         current = candidate;
         beta = next;
         converged = true;
         break;
       }
       if (!usable || candidate.log_likelihood < current.log_likelihood) {
-        if (++halvings > 40) break;
+        ++halvings;
         next = (next + halvings * beta) / (halvings + 1.0);
         continue;
       }
       halvings = 0;
       current = candidate;
       beta = next;
-      next = beta + step(current);
+      next = beta + LenientCholesky(candidate.information).solve(candidate.gradient);
     }
-    last_step = step(current);
-  }
-
-  static Eigen::VectorXd step(const CoxLikelihood::Value& value) {
-    return value.information.ldlt().solve(value.gradient);
+    finish();
   }
 
   Eigen::VectorXd beta, last_step, start_information;
+  Eigen::MatrixXd covariance;          ///< 0 where nothing was estimated
+  std::vector<Eigen::Index> kept;      ///< coefficients that were estimated
   CoxLikelihood::Value current;
-  double score_test = 0;
+  double log_likelihood_null = 0, score_test = 0;
   int iterations = 0;
   bool converged = false;
+
+ private:
+  void finish() {
+    const LenientCholesky factor(current.information);
+    last_step = factor.solve(current.gradient);
+    if (converged) {
+      kept = factor.kept();
+      covariance = factor.inverse();
+      return;
+    }
+    // No maximum was reached, and the information is no covariance: errors are those with the other coefficients held.
+    covariance.setZero(beta.size(), beta.size());
+    for (const Eigen::Index j : kept) {
+      if (current.information(j, j) > 0) covariance(j, j) = 1 / current.information(j, j);
+    }
+  }
 };
 
-/// Columns divided by their mean absolute deviation, so that pivots can be compared.
+/// What R's coxph divides a covariate by: 1 where it has only -1, 0 and 1, else the mean distance from its mean; 0 for a
+/// constant.
 Eigen::RowVectorXd column_scale(const Eigen::Ref<const Eigen::MatrixXd>& x) {
   const Eigen::RowVectorXd mean = x.colwise().mean();
   Eigen::RowVectorXd scale = (x.rowwise() - mean).cwiseAbs().colwise().mean();
   for (Eigen::Index j = 0; j < scale.size(); ++j) {
-    if (!(scale[j] > 1e-12 * std::abs(mean[j]))) scale[j] = 0;
+    if (!(scale[j] > 1e-12 * std::abs(mean[j]))) {
+      scale[j] = 0;
+    } else if ((x.col(j).array() == -1 || x.col(j).array() == 0 || x.col(j).array() == 1).all()) {
+      scale[j] = 1;
+    }
   }
   return scale;
 }
@@ -89,23 +117,12 @@ Eigen::MatrixXd spread(const Eigen::MatrixXd& part, const std::vector<Eigen::Ind
   return full;
 }
 
-std::vector<Baseline> baseline_of(const CoxLikelihood& likelihood, const Eigen::VectorXd& beta, std::size_t strata) {
-  std::vector<Baseline> baseline(strata);
-  // Rows of the likelihood are centred; the shift of the predictor is put back.
-  const double center = likelihood.center().dot(beta);
-  for (const auto& at : likelihood.death_times(likelihood.x() * beta, false)) {
-    Baseline& stratum = baseline[at.stratum];
-    const double before = stratum.cumulative_hazard.empty() ? 0 : stratum.cumulative_hazard.back();
-    stratum.time.push_back(at.time);
-    stratum.cumulative_hazard.push_back(before + at.hazard * std::exp(-center));
-  }
-  return baseline;
-}
-
 void add_robust(CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options) {
   const CoxResiduals residuals = cox_residuals(model, x, outcome, options);
   Eigen::MatrixXd sums = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(options.clusters->size()), x.cols());
-  for (Eigen::Index i = 0; i < x.rows(); ++i) sums.row(options.clusters->code[static_cast<std::size_t>(i)]) += residuals.dfbeta.row(i);
+  for (Eigen::Index i = 0; i < x.rows(); ++i) {
+    sums.row(options.clusters->code[static_cast<std::size_t>(i)]) += residuals.dfbeta.row(i);
+  }
   model.robust_covariance = sums.transpose() * sums;
   std::vector<Eigen::Index> kept;
   for (Eigen::Index j = 0; j < x.cols(); ++j) {
@@ -124,10 +141,23 @@ void add_concordance(CoxModel& model, const Outcome& outcome, const CoxOptions& 
 
 }  // namespace
 
-double Baseline::at(double when) const {
+std::vector<Baseline> baseline_of(const CoxLikelihood& likelihood, const Eigen::VectorXd& beta, std::size_t strata) {
+  std::vector<Baseline> baseline(strata);
+  for (auto& stratum : baseline) stratum.mean_predictor = likelihood.center().dot(beta);   // rows of the likelihood are centred
+  for (const auto& at : likelihood.death_times(likelihood.x() * beta, false)) {
+    Baseline& stratum = baseline[at.stratum];
+    const double before = stratum.cumulative_hazard.empty() ? 0 : stratum.cumulative_hazard.back();
+    stratum.time.push_back(at.time);
+    stratum.cumulative_hazard.push_back(before + at.hazard);
+  }
+  return baseline;
+}
+
+double Baseline::at(double when, double predictor) const {
   const double slack = std::ldexp(std::max(1.0, time.empty() ? 0.0 : time.back()), -26) * 0.5;
   const auto after = std::upper_bound(time.begin(), time.end(), when + slack);
-  return after == time.begin() ? 0 : cumulative_hazard[static_cast<std::size_t>(after - time.begin()) - 1];
+  if (after == time.begin()) return 0;
+  return cumulative_hazard[static_cast<std::size_t>(after - time.begin()) - 1] * std::exp(predictor - mean_predictor);
 }
 
 int CoxModel::df() const {
@@ -156,49 +186,37 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
   const Eigen::RowVectorXd scale = column_scale(x);
   Eigen::MatrixXd scaled = x;
   for (Eigen::Index j = 0; j < p; ++j) scaled.col(j) /= scale[j] > 0 ? scale[j] : 1.0;
-  auto likelihood = CoxLikelihood(scaled, outcome, strata, options.ties);
-  std::vector<Eigen::Index> kept;
-  {
-    auto start = likelihood.evaluate(Eigen::VectorXd::Zero(p), true);
-    for (Eigen::Index j = 0; j < p; ++j) {
-      if (scale[j] > 0) continue;
-      start.information.row(j).setZero();
-      start.information.col(j).setZero();
-    }
-    kept = independent_columns(start.information);
-    model.log_likelihood_null = model.log_likelihood = start.log_likelihood;
-  }
-  if (kept.empty()) {
+  const CoxLikelihood likelihood(scaled, outcome, strata, options.ties);
+  scaled.resize(0, 0);
+  const Newton newton(likelihood, options);
+  model.log_likelihood_null = model.log_likelihood = newton.log_likelihood_null;
+  const auto& kept = newton.kept;
+  if (model.events == 0 || kept.empty()) {
     // Nothing was estimated and nothing is tested: the likelihood did not move, on no degrees of freedom.
     model.likelihood_ratio = model.wald = model.score = {0, 0, 1};
     model.baseline = baseline_of(likelihood, Eigen::VectorXd::Zero(p), strata ? strata->size() : 1);
     if (options.with_concordance) add_concordance(model, outcome, options);
     return model;
   }
-  if (static_cast<Eigen::Index>(kept.size()) < p) {
-    const Eigen::MatrixXd independent = scaled(Eigen::all, kept);
-    likelihood = CoxLikelihood(independent, outcome, strata, options.ties);
-  }
-  scaled.resize(0, 0);
-  const Newton newton(likelihood, options);
   const Eigen::VectorXd kept_scale = scale(kept).transpose();
-  const Eigen::MatrixXd inverse = symmetric_inverse(newton.current.information);
-  model.coefficient(kept) = newton.beta.cwiseQuotient(kept_scale);
-  model.covariance = spread(inverse.cwiseQuotient(kept_scale * kept_scale.transpose()), kept, p);
+  model.coefficient(kept) = newton.beta(kept).cwiseQuotient(kept_scale);
+  const Eigen::MatrixXd covariance = newton.covariance(kept, kept);
+  model.covariance = spread(covariance.cwiseQuotient(kept_scale * kept_scale.transpose()), kept, p);
   model.std_err = model.covariance.diagonal().cwiseSqrt();
   model.log_likelihood = newton.current.log_likelihood;
   model.iterations = newton.iterations;
   model.converged = newton.converged;
   const int df = static_cast<int>(kept.size());
   model.likelihood_ratio = test_of(2 * (model.log_likelihood - model.log_likelihood_null), df);
-  model.wald = test_of(newton.beta.dot(newton.current.information * newton.beta), df);
+  const Eigen::VectorXd kept_beta = newton.beta(kept);
+  model.wald = test_of(kept_beta.dot(LenientCholesky(covariance).solve(kept_beta)), df);
   model.score = test_of(newton.score_test, df);
-  for (std::size_t k = 0; k < kept.size(); ++k) {
-    const auto j = static_cast<Eigen::Index>(k);
+  for (Eigen::Index j = 0; j < p; ++j) {
     const double left = std::abs(newton.last_step[j]);
     const bool moves = left > 1e-9 && left > kDivergenceTolerance * std::abs(newton.beta[j]);
-    const bool flat = !(inverse(j, j) * newton.start_information[j] < kFlatness);
-    if (moves || flat) model.diverging.push_back(kept[k]);
+    const bool flat = newton.beta[j] != 0 && !(newton.covariance(j, j) * newton.start_information[j] < kFlatness);
+    const bool gone = newton.beta[j] != 0 && std::isnan(model.coefficient[j]);
+    if (moves || flat || gone) model.diverging.push_back(j);
   }
   for (const Eigen::Index j : kept) model.linear_predictor += x.col(j) * model.coefficient[j];
   model.baseline = baseline_of(likelihood, newton.beta, strata ? strata->size() : 1);
@@ -212,7 +230,7 @@ double predicted_survival(const CoxModel& model, const Eigen::VectorXd& x, doubl
   for (Eigen::Index j = 0; j < x.size(); ++j) {
     if (!std::isnan(model.coefficient[j])) predictor += x[j] * model.coefficient[j];
   }
-  return std::exp(-model.baseline.at(stratum).at(time) * std::exp(predictor));
+  return std::exp(-model.baseline.at(stratum).at(time, predictor));
 }
 
 }  // namespace clmnet::survival

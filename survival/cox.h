@@ -23,16 +23,21 @@ struct CoxOptions {
   bool with_concordance = true;
 };
 
-/// Cumulative hazard of one stratum at x = 0, a step at each death time.
+/// Cumulative hazard of one stratum, a step at each death time.
 struct Baseline {
-  std::vector<double> time, cumulative_hazard;
-  double at(double time) const;
+  std::vector<double> time, cumulative_hazard;   ///< of the mean subject, whose hazard neither overflows nor vanishes
+  double mean_predictor = 0;                     ///< x beta of the mean subject
+  /// Of a subject with this linear predictor; 0 is x = 0.
+  double at(double time, double predictor = 0) const;
 };
+
+/// One per stratum, at these coefficients of the likelihood's columns.
+std::vector<Baseline> baseline_of(const CoxLikelihood& likelihood, const Eigen::VectorXd& beta, std::size_t strata);
 
 /// Proportional hazards regression (Cox 1972), maximum of the partial likelihood.
 struct CoxModel {
-  Eigen::VectorXd coefficient;   ///< p; NaN where a covariate is constant or a combination of earlier ones
-  Eigen::VectorXd std_err;       ///< p, from the information
+  Eigen::VectorXd coefficient;   ///< p; NaN where a covariate is constant, a combination of earlier ones or without information
+  Eigen::VectorXd std_err;       ///< p, from the information; where the iterations ran out, with the other coefficients held
   Eigen::MatrixXd covariance;    ///< p x p; NaN in rows and columns of coefficients that are NaN
   std::optional<Eigen::MatrixXd> robust_covariance;  ///< with clusters
   Eigen::VectorXd linear_predictor;                  ///< n, x * coefficient, not centred

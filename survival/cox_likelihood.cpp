@@ -9,7 +9,7 @@
 namespace clmnet::survival {
 namespace {
 
-constexpr double kLowestExponent = -600;   // exp of it is still normal; sums of risks never vanish
+constexpr double kLargestExponent = 700;   // exp of it is still finite, also summed over many
 constexpr Eigen::Index kRowsPerProduct = 2048;
 
 /// Share of the tied deaths that is taken out of the risk set before death `l` of `deaths`.
@@ -32,7 +32,8 @@ Eigen::MatrixXd weighted_square(const RowMatrix& x, const Eigen::ArrayXd& weight
 
 }  // namespace
 
-CoxLikelihood::CoxLikelihood(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const Groups* strata, CoxTies ties)
+CoxLikelihood::CoxLikelihood(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const Groups* strata,
+                             CoxTies ties)
     : ties_(ties) {
   const Outcome merged = merge_close_times(outcome);
   const std::size_t n = merged.size();
@@ -49,7 +50,8 @@ CoxLikelihood::CoxLikelihood(const Eigen::Ref<const Eigen::MatrixXd>& x, const O
       return merged.time[row] == merged.time[order_[begin]] && stratum_of(row) == stratum_of(order_[begin]);
     };
     while (end < n && same(order_[end])) ++end;
-    const auto first = order_.begin() + static_cast<std::ptrdiff_t>(begin), last = order_.begin() + static_cast<std::ptrdiff_t>(end);
+    const auto first = order_.begin() + static_cast<std::ptrdiff_t>(begin),
+               last = order_.begin() + static_cast<std::ptrdiff_t>(end);
     const auto censored = end == begin + 1 ? first + merged.event[*first]
                                            : std::stable_partition(first, last, [&](auto row) { return merged.event[row] != 0; });
     blocks_.push_back({static_cast<Eigen::Index>(begin), static_cast<Eigen::Index>(end), censored - first});
@@ -78,15 +80,13 @@ CoxLikelihood::CoxLikelihood(const Eigen::Ref<const Eigen::MatrixXd>& x, const O
 }
 
 Eigen::ArrayXd CoxLikelihood::relative_risk(const Eigen::VectorXd& eta, std::vector<double>& shift_of_stratum) const {
-  shift_of_stratum.assign(strata_, -HUGE_VAL);
+  shift_of_stratum.assign(strata_, 0);
   for (Eigen::Index i = 0; i < eta.size(); ++i) {
     double& shift = shift_of_stratum[stratum_[static_cast<std::size_t>(i)]];
-    shift = std::max(shift, eta[i]);
+    shift = std::max(shift, eta[i] - kLargestExponent);
   }
   Eigen::ArrayXd risk(eta.size());
-  for (Eigen::Index i = 0; i < eta.size(); ++i) {
-    risk[i] = std::max(eta[i] - shift_of_stratum[stratum_[static_cast<std::size_t>(i)]], kLowestExponent);
-  }
+  for (Eigen::Index i = 0; i < eta.size(); ++i) risk[i] = eta[i] - shift_of_stratum[stratum_[static_cast<std::size_t>(i)]];
   return risk.exp();
 }
 
@@ -155,6 +155,7 @@ CoxLikelihood::Value CoxLikelihood::evaluate(const Eigen::VectorXd& beta, bool w
   Eigen::ArrayXd mean_weight(means.rows());
   Eigen::Index next_mean = 0;
   Eigen::VectorXd mean(p);
+  bool vanished = false;
   Sweep sweep(*this, risk, true);
   sweep.run([&](std::size_t b, const Block& block) {
     const double weight = weight_of_block ? (*weight_of_block)[b] : 1.0;
@@ -163,8 +164,9 @@ CoxLikelihood::Value CoxLikelihood::evaluate(const Eigen::VectorXd& beta, bool w
       value.gradient.noalias() += weight * x_.row(i).transpose();
     }
     for (Eigen::Index l = 0; l < block.deaths; ++l) {
-      const double out = taken_out(ties_, l, block.deaths);
-      const double inverse = 1 / (sweep.sum - out * sweep.dying);
+      const double out = taken_out(ties_, l, block.deaths), left = sweep.sum - out * sweep.dying;
+      vanished |= !(left > 0);
+      const double inverse = 1 / left;
       value.log_likelihood += weight * std::log(inverse);
       hazard[b] += weight * inverse;
       spared[b] += weight * out * inverse;
@@ -176,7 +178,8 @@ CoxLikelihood::Value CoxLikelihood::evaluate(const Eigen::VectorXd& beta, bool w
       means.row(next_mean++) = mean.transpose();
     }
   });
-  if (!with_information) return value;
+  if (vanished) value.log_likelihood = -HUGE_VAL;
+  if (vanished || !with_information) return value;
   // The information is sum_i exposure_i x_i x_i' - sum over deaths of mean mean': each subject's square enters once, with
   // the hazard it was exposed to, instead of once a death.
   const Eigen::ArrayXd exposure = risk * exposure_to(hazard, spared);
@@ -208,7 +211,9 @@ Eigen::ArrayXd CoxLikelihood::exposure_to(const std::vector<double>& hazard, con
     });
     if (after == blocks_.begin()) continue;
     const auto b = static_cast<std::size_t>(after - blocks_.begin()) - 1;
-    if (stratum_[static_cast<std::size_t>(blocks_[b].begin)] == stratum_[row]) exposure[static_cast<Eigen::Index>(row)] -= cumulative[b];
+    if (stratum_[static_cast<std::size_t>(blocks_[b].begin)] == stratum_[row]) {
+      exposure[static_cast<Eigen::Index>(row)] -= cumulative[b];
+    }
   }
   return exposure;
 }
@@ -218,18 +223,22 @@ bool CoxLikelihood::starts_stratum(std::size_t block) const {
   return first == 0 || stratum_[first] != stratum_[first - 1];
 }
 
-double CoxLikelihood::evaluate_predictor(const Eigen::VectorXd& eta, Eigen::VectorXd* gradient, Eigen::VectorXd* curvature) const {
+double CoxLikelihood::evaluate_predictor(const Eigen::VectorXd& eta, Eigen::VectorXd* gradient,
+                                         Eigen::VectorXd* curvature) const {
   std::vector<double> shift;
   const Eigen::ArrayXd risk = relative_risk(eta, shift);
-  std::vector<double> hazard(blocks_.size(), 0.0), square(blocks_.size(), 0.0), spared(blocks_.size(), 0.0), spared_square(blocks_.size(), 0.0);
+  std::vector<double> hazard(blocks_.size(), 0.0), square(blocks_.size(), 0.0), spared(blocks_.size(), 0.0),
+      spared_square(blocks_.size(), 0.0);
   double log_likelihood = 0;
+  bool vanished = false;
   Sweep sweep(*this, risk, false);
   sweep.run([&](std::size_t b, const Block& block) {
     for (Eigen::Index i = block.begin; i < block.begin + block.deaths; ++i) {
       log_likelihood += eta[i] - shift[stratum_[static_cast<std::size_t>(i)]];
     }
     for (Eigen::Index l = 0; l < block.deaths; ++l) {
-      const double out = taken_out(ties_, l, block.deaths), inverse = 1 / (sweep.sum - out * sweep.dying);
+      const double out = taken_out(ties_, l, block.deaths), left = sweep.sum - out * sweep.dying, inverse = 1 / left;
+      vanished |= !(left > 0);
       log_likelihood += std::log(inverse);
       hazard[b] += inverse;
       square[b] += inverse * inverse;
@@ -237,6 +246,7 @@ double CoxLikelihood::evaluate_predictor(const Eigen::VectorXd& eta, Eigen::Vect
       spared_square[b] += (1 - (1 - out) * (1 - out)) * inverse * inverse;
     }
   });
+  if (vanished) log_likelihood = -HUGE_VAL;
   if (!gradient) return log_likelihood;
   gradient->resize(size());
   curvature->resize(size());
@@ -266,7 +276,8 @@ std::vector<CoxLikelihood::DeathTime> CoxLikelihood::death_times(const Eigen::Ve
     const auto first = static_cast<std::size_t>(block.begin);
     // Hazards are per unit of exp(eta), without the shift.
     const double scale = std::exp(-shift[stratum_[first]]);
-    DeathTime at{block.begin, block.end, block.deaths, time_[first], stratum_[first], 0, 0, Eigen::VectorXd::Zero(sweep.sum_x.size())};
+    DeathTime at{
+        block.begin, block.end, block.deaths, time_[first], stratum_[first], 0, 0, Eigen::VectorXd::Zero(sweep.sum_x.size())};
     for (Eigen::Index l = 0; l < block.deaths; ++l) {
       const double out = taken_out(ties_, l, block.deaths), inverse = 1 / (sweep.sum - out * sweep.dying);
       at.hazard += inverse * scale;

@@ -65,7 +65,7 @@ class CoxLikelihood {
   };
   const std::vector<Block>& blocks() const { return blocks_; }
 
-  /// exp(eta - largest eta of the stratum), held above zero, and the shift of each row's stratum.
+  /// exp(eta - shift); the shift of a stratum is 0 unless exp(eta) would overflow.
   Eigen::ArrayXd relative_risk(const Eigen::VectorXd& eta, std::vector<double>& shift_of_stratum) const;
 
   /// Per sorted row what it was exposed to: block by block `hazard`, for the dying less `spared` of their own block.

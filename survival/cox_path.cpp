@@ -27,7 +27,9 @@ void require_valid_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcom
   if (x.cols() == 0) throw std::invalid_argument("cox path: no features");
   if (!x.allFinite()) throw std::invalid_argument("cox path: a feature is not finite");
   if (!(options.mixing >= 0 && options.mixing <= 1)) throw std::invalid_argument("cox path: mixing must be 0 … 1");
-  if (options.strata && options.strata->code.size() != outcome.size()) throw std::invalid_argument("cox path: strata and times differ in size");
+  if (options.strata && options.strata->code.size() != outcome.size()) {
+    throw std::invalid_argument("cox path: strata and times differ in size");
+  }
   for (std::size_t k = 0; k < options.lambda.size(); ++k) {
     if (!(options.lambda[k] > 0) || (k > 0 && !(options.lambda[k] < options.lambda[k - 1]))) {
       throw std::invalid_argument("cox path: lambdas must be positive and descend");
@@ -52,8 +54,10 @@ std::vector<double> lambdas_of(const Eigen::MatrixXd& x, const CoxLikelihood& li
 class Ridge {
  public:
   Ridge(const Eigen::MatrixXd& x, const Outcome& outcome, const CoxPathOptions& options)
-      : basis_(basis_of(x)), likelihood_(basis_.size() ? Eigen::MatrixXd(x * basis_) : x, outcome, strata_of(options), CoxTies::breslow),
-        theta_(Eigen::VectorXd::Zero(likelihood_.covariates())), n_(static_cast<double>(x.rows())) {}
+      : basis_(basis_of(x)),
+        likelihood_(basis_.size() ? Eigen::MatrixXd(x * basis_) : x, outcome, strata_of(options), CoxTies::breslow),
+        theta_(Eigen::VectorXd::Zero(likelihood_.covariates())),
+        n_(static_cast<double>(x.rows())) {}
 
   static bool pays_off(const Eigen::MatrixXd& x) {
     const double n = static_cast<double>(x.rows()), r = static_cast<double>(std::min(x.rows(), x.cols()));
@@ -147,7 +151,9 @@ double deviance(const CoxLikelihood& likelihood, const Eigen::VectorXd& w) {
 std::vector<std::vector<std::size_t>> kept_without(const std::vector<int>& fold, std::size_t n) {
   if (fold.size() != n) throw std::invalid_argument("validate_cox_path: folds and times differ in size");
   const int folds = *std::max_element(fold.begin(), fold.end()) + 1;
-  if (folds < 2 || *std::min_element(fold.begin(), fold.end()) < 0) throw std::invalid_argument("validate_cox_path: folds must be 0 … folds-1, two or more");
+  if (folds < 2 || *std::min_element(fold.begin(), fold.end()) < 0) {
+    throw std::invalid_argument("validate_cox_path: folds must be 0 … folds-1, two or more");
+  }
   std::vector<std::vector<std::size_t>> kept(static_cast<std::size_t>(folds));
   for (std::size_t f = 0; f < kept.size(); ++f) {
     for (std::size_t i = 0; i < n; ++i) {
@@ -210,8 +216,16 @@ CoxPath fit_cox_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& 
   return path;
 }
 
-CoxPathValidation validate_cox_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const std::vector<int>& fold,
-                                    const CoxPathOptions& options) {
+std::vector<Baseline> path_baseline(const CoxPath& path, std::size_t k, const Eigen::Ref<const Eigen::MatrixXd>& x,
+                                    const Outcome& outcome, const std::optional<Groups>& strata) {
+  const Eigen::VectorXd predictor = path.predict(x, k);
+  const Eigen::MatrixXd column = predictor;
+  const CoxLikelihood likelihood(column, outcome, strata ? &*strata : nullptr, CoxTies::breslow);
+  return baseline_of(likelihood, Eigen::VectorXd::Ones(1), strata ? strata->size() : 1);
+}
+
+CoxPathValidation validate_cox_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome,
+                                    const std::vector<int>& fold, const CoxPathOptions& options) {
   require_valid_path(x, outcome, options);
   CoxPathOptions common = options;
   if (common.lambda.empty()) {

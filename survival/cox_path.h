@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "survival/cox.h"
 #include "survival/groups.h"
 #include "survival/outcome.h"
 
@@ -40,6 +41,11 @@ struct CoxPath {
 /// an option is out of range.
 CoxPath fit_cox_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxPathOptions& options = {});
 
+/// Cumulative hazard (Breslow) of the mean subject at place k, one per stratum, from the data that the path was fitted to; it
+/// takes what `predict` returns as predictor. Throws as predict and fit_cox_path.
+std::vector<Baseline> path_baseline(const CoxPath& path, std::size_t k, const Eigen::Ref<const Eigen::MatrixXd>& x,
+                                    const Outcome& outcome, const std::optional<Groups>& strata = {});
+
 /// Cross-validated deviance an event: what a fold adds to the partial likelihood of those that the model was fitted to
 /// (Verweij and van Houwelingen 1993; glmnet's grouped = TRUE).
 struct CoxPathValidation {
@@ -51,7 +57,7 @@ struct CoxPathValidation {
 /// fold: n, 0 … folds-1, at least two and each present; subjects of one patient belong into one fold. Every fold is fitted at the
 /// lambdas of the whole (or of the options). A fold without events adds nothing.
 /// Throws as fit_cox_path, also for the part that a fold leaves.
-CoxPathValidation validate_cox_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const std::vector<int>& fold,
-                                    const CoxPathOptions& options = {});
+CoxPathValidation validate_cox_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome,
+                                    const std::vector<int>& fold, const CoxPathOptions& options = {});
 
 }  // namespace clmnet::survival

@@ -12,8 +12,10 @@ namespace {
 
 struct Fitted {
   Fitted(const CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options)
-      : kept(kept_of(model)), likelihood(Eigen::MatrixXd(x(Eigen::all, kept)), outcome, options.strata ? &*options.strata : nullptr, options.ties),
-        beta(model.coefficient(kept)), eta(likelihood.x() * beta) {}
+      : kept(kept_of(model)),
+        likelihood(Eigen::MatrixXd(x(Eigen::all, kept)), outcome, options.strata ? &*options.strata : nullptr, options.ties),
+        beta(model.coefficient(kept)),
+        eta(likelihood.x() * beta) {}
 
   static std::vector<Eigen::Index> kept_of(const CoxModel& model) {
     std::vector<Eigen::Index> kept;
@@ -66,7 +68,8 @@ Eigen::MatrixXd score_residuals(const Fitted& fit) {
   for (std::size_t b = blocks.size(); b-- > 0;) {
     const auto& block = blocks[b];
     const auto first = static_cast<std::size_t>(block.begin);
-    const bool last_of_stratum = b + 1 == blocks.size() || data.stratum()[static_cast<std::size_t>(blocks[b + 1].begin)] != data.stratum()[first];
+    const bool last_of_stratum =
+        b + 1 == blocks.size() || data.stratum()[static_cast<std::size_t>(blocks[b + 1].begin)] != data.stratum()[first];
     if (!data.entry().empty()) {
       sum = 0;
       sum_x.setZero();
@@ -109,7 +112,8 @@ Eigen::MatrixXd score_residuals(const Fitted& fit) {
   Eigen::RowVectorXd hazard_mean = Eigen::RowVectorXd::Zero(p);
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const auto& block = blocks[b];
-    if (b == 0 || data.stratum()[static_cast<std::size_t>(block.begin)] != data.stratum()[static_cast<std::size_t>(block.begin) - 1]) {
+    if (b == 0 ||
+        data.stratum()[static_cast<std::size_t>(block.begin)] != data.stratum()[static_cast<std::size_t>(block.begin) - 1]) {
       hazard = 0;
       hazard_mean.setZero();
     }
@@ -119,7 +123,9 @@ Eigen::MatrixXd score_residuals(const Fitted& fit) {
       Eigen::RowVectorXd own_mean = hazard_mean + (dies ? steps[b].dying_hazard_mean : steps[b].hazard_mean);
       if (!data.entry().empty()) {
         for (std::size_t earlier = b; earlier-- > 0;) {
-          if (data.stratum()[static_cast<std::size_t>(blocks[earlier].begin)] != data.stratum()[static_cast<std::size_t>(i)]) break;
+          if (data.stratum()[static_cast<std::size_t>(blocks[earlier].begin)] != data.stratum()[static_cast<std::size_t>(i)]) {
+            break;
+          }
           if (at_risk(i, blocks[earlier])) continue;
           own_hazard -= steps[earlier].hazard;
           own_mean -= steps[earlier].hazard_mean;
@@ -175,7 +181,8 @@ CoxResiduals cox_residuals(const CoxModel& model, const Eigen::Ref<const Eigen::
   }
   // Covariates without a coefficient have Schoenfeld residuals too; both likelihoods sort alike.
   const bool all_kept = static_cast<Eigen::Index>(fit.kept.size()) == p;
-  const CoxLikelihood full = all_kept ? data : CoxLikelihood(x, outcome, options.strata ? &*options.strata : nullptr, options.ties);
+  const CoxLikelihood full =
+      all_kept ? data : CoxLikelihood(x, outcome, options.strata ? &*options.strata : nullptr, options.ties);
   const auto deaths = full.death_times(fit.eta, true);
   residuals.schoenfeld = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(data.events()), p);
   residuals.scaled_schoenfeld = residuals.schoenfeld;
@@ -214,7 +221,8 @@ ProportionalHazards test_proportional_hazards(const CoxModel& model, const Eigen
     g[b] -= mean;
     g_squared[b] = g[b] * g[b];
   }
-  const auto plain = data.evaluate(fit.beta, true), once = data.evaluate(fit.beta, true, &g), twice = data.evaluate(fit.beta, true, &g_squared);
+  const auto plain = data.evaluate(fit.beta, true), once = data.evaluate(fit.beta, true, &g),
+             twice = data.evaluate(fit.beta, true, &g_squared);
   // Score of the added terms given the others at their maximum: u' (C - B A^-1 B)^-1 u for the block in question.
   const Eigen::MatrixXd inverse = symmetric_inverse(plain.information);
   const auto chi_squared = [&](const std::vector<Eigen::Index>& tested) {

@@ -14,8 +14,6 @@
 namespace clmnet::survival {
 namespace {
 
-constexpr double kRiskTolerance = 1e-8;  // scikit-survival's tied_tol
-
 void require_times(const std::vector<double>& times) {
   if (times.empty()) throw std::invalid_argument("no evaluation times");
   for (std::size_t i = 0; i < times.size(); ++i) {
@@ -27,7 +25,8 @@ void require_times(const std::vector<double>& times) {
 
 /// How the estimated weights move with each subject: sum over i of share_i times the influence of subject k on the censoring
 /// hazard up to min(T_i-, t). `share` of those who outlive t counts up to t.
-Eigen::VectorXd influence_of_weights(const Outcome& outcome, const std::vector<std::uint32_t>& order, const Eigen::VectorXd& share, double t) {
+Eigen::VectorXd influence_of_weights(const Outcome& outcome, const std::vector<std::uint32_t>& order,
+                                     const Eigen::VectorXd& share, double t) {
   const std::size_t n = order.size();
   Eigen::VectorXd influence = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(n));
   double later = share.sum(), drift = 0;
@@ -68,7 +67,8 @@ void append(TimeCurve& curve, double time, double value, const Eigen::VectorXd& 
 
 /// Kaplan-Meier at each of `times`. As the weights it takes times as they are: neither riskRegression nor scikit-survival merges
 /// those that differ by rounding.
-std::vector<double> survival_at(const Outcome& outcome, const std::vector<std::uint32_t>& by_time, const std::vector<double>& times) {
+std::vector<double> survival_at(const Outcome& outcome, const std::vector<std::uint32_t>& by_time,
+                                const std::vector<double>& times) {
   std::vector<double> result;
   double survival = 1;
   std::size_t begin = 0;
@@ -76,7 +76,9 @@ std::vector<double> survival_at(const Outcome& outcome, const std::vector<std::u
     while (begin < by_time.size() && outcome.time[by_time[begin]] <= t) {
       std::size_t end = begin;
       double deaths = 0;
-      for (; end < by_time.size() && outcome.time[by_time[end]] == outcome.time[by_time[begin]]; ++end) deaths += outcome.event[by_time[end]];
+      for (; end < by_time.size() && outcome.time[by_time[end]] == outcome.time[by_time[begin]]; ++end) {
+        deaths += outcome.event[by_time[end]];
+      }
       const double at_risk = static_cast<double>(by_time.size() - begin);
       survival *= (at_risk - deaths) / at_risk;
       begin = end;
@@ -126,7 +128,8 @@ void add_auc(DynamicAuc& result, const Outcome& outcome, const std::vector<std::
   }
   const double pairs = all_cases * all_controls, auc = pairs > 0 && std::isfinite(pairs) ? cases.dot(below) / pairs : kNaN;
   const Eigen::VectorXd share = cases.array() * (below.array() - auc * all_controls) / pairs;
-  const Eigen::VectorXd own = static_cast<double>(n) * (share + (controls.array() * (above.array() - auc * all_cases) / pairs).matrix());
+  const Eigen::VectorXd own =
+      static_cast<double>(n) * (share + (controls.array() * (above.array() - auc * all_cases) / pairs).matrix());
   append(result, t, auc, own + influence_of_weights(outcome, by_time, share, t), options.level);
 }
 
@@ -150,7 +153,7 @@ DynamicAuc cumulative_dynamic_auc(const Outcome& outcome, const std::vector<doub
   if (!std::all_of(risk.begin(), risk.end(), [](double r) { return std::isfinite(r); })) {
     throw std::invalid_argument("cumulative_dynamic_auc: a risk is not finite");
   }
-  const RankedRisk ranked(risk, options.convention == IpcwConvention::scikit_survival ? kRiskTolerance : 0);
+  const RankedRisk ranked(risk, risk_tolerance(options.convention));
   const CensoringCurve censoring(outcome);
   const auto by_time = ascending_order(outcome.time);
   DynamicAuc result;
@@ -159,15 +162,17 @@ DynamicAuc cumulative_dynamic_auc(const Outcome& outcome, const std::vector<doub
   return result;
 }
 
-BrierScore brier_score(const Outcome& outcome, const Eigen::Ref<const Eigen::MatrixXd>& survival, const std::vector<double>& times,
-                       const IpcwOptions& options) {
+BrierScore brier_score(const Outcome& outcome, const Eigen::Ref<const Eigen::MatrixXd>& survival,
+                       const std::vector<double>& times, const IpcwOptions& options) {
   require_valid(outcome);
   require_times(times);
   const auto n = static_cast<Eigen::Index>(outcome.size());
   if (survival.rows() != n || survival.cols() != static_cast<Eigen::Index>(times.size())) {
     throw std::invalid_argument("brier_score: survival must be subjects x times");
   }
-  if (!(survival.minCoeff() >= 0 && survival.maxCoeff() <= 1)) throw std::invalid_argument("brier_score: a probability is outside [0,1]");
+  if (!(survival.minCoeff() >= 0 && survival.maxCoeff() <= 1)) {
+    throw std::invalid_argument("brier_score: a probability is outside [0,1]");
+  }
   const CensoringCurve censoring(outcome);
   const auto by_time = ascending_order(outcome.time);
   BrierScore result;
@@ -190,7 +195,9 @@ BrierScore brier_score(const Outcome& outcome, const Eigen::Ref<const Eigen::Mat
   result.integrated = kNaN;
   if (times.size() > 1) {
     double area = 0;
-    for (std::size_t k = 1; k < times.size(); ++k) area += (times[k] - times[k - 1]) * (result.value[k] + result.value[k - 1]) / 2;
+    for (std::size_t k = 1; k < times.size(); ++k) {
+      area += (times[k] - times[k - 1]) * (result.value[k] + result.value[k - 1]) / 2;
+    }
     result.integrated = area / (times.back() - times.front());
   }
   return result;
@@ -206,17 +213,22 @@ Eigen::MatrixXd null_survival(const Outcome& outcome, const std::vector<double>&
   return result;
 }
 
-std::vector<CalibrationGroup> survival_calibration(const Outcome& outcome, const std::vector<double>& survival_at_time, double time,
-                                                   int groups, double level) {
+std::vector<CalibrationGroup> survival_calibration(const Outcome& outcome, const std::vector<double>& survival_at_time,
+                                                   double time, int groups, double level) {
   require_valid(outcome);
-  if (survival_at_time.size() != outcome.size()) throw std::invalid_argument("survival_calibration: predictions and times differ in size");
-  if (groups < 1 || static_cast<std::size_t>(groups) > outcome.size()) throw std::invalid_argument("survival_calibration: bad number of groups");
+  if (survival_at_time.size() != outcome.size()) {
+    throw std::invalid_argument("survival_calibration: predictions and times differ in size");
+  }
+  if (groups < 1 || static_cast<std::size_t>(groups) > outcome.size()) {
+    throw std::invalid_argument("survival_calibration: bad number of groups");
+  }
   const auto order = ascending_order(survival_at_time);
   std::vector<CalibrationGroup> result;
   for (int g = 0; g < groups; ++g) {
     const std::size_t begin = order.size() * static_cast<std::size_t>(g) / static_cast<std::size_t>(groups);
     const std::size_t end = order.size() * static_cast<std::size_t>(g + 1) / static_cast<std::size_t>(groups);
-    std::vector<std::size_t> rows(order.begin() + static_cast<std::ptrdiff_t>(begin), order.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<std::size_t> rows(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  order.begin() + static_cast<std::ptrdiff_t>(end));
     double sum = 0;
     for (const std::size_t row : rows) sum += survival_at_time[row];
     const CurvePoint seen = evaluate(kaplan_meier(select(outcome, rows)), time);

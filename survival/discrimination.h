@@ -33,8 +33,8 @@ DynamicAuc cumulative_dynamic_auc(const Outcome& outcome, const std::vector<doub
 struct BrierScore : TimeCurve {
   double integrated = 0;  ///< trapezoid over `time` divided by its range; NaN for one time
 };
-BrierScore brier_score(const Outcome& outcome, const Eigen::Ref<const Eigen::MatrixXd>& survival, const std::vector<double>& times,
-                       const IpcwOptions& options = {});
+BrierScore brier_score(const Outcome& outcome, const Eigen::Ref<const Eigen::MatrixXd>& survival,
+                       const std::vector<double>& times, const IpcwOptions& options = {});
 
 /// n x times: the Kaplan-Meier estimate for everyone, the score to beat. Times are not merged, as the weights' are not.
 /// Throws as cumulative_dynamic_auc; late entry is an error.
@@ -45,8 +45,8 @@ struct CalibrationGroup {
   double predicted, observed, std_err, lower, upper;  ///< mean prediction; Kaplan-Meier with log-log interval
   std::size_t n;
 };
-std::vector<CalibrationGroup> survival_calibration(const Outcome& outcome, const std::vector<double>& survival_at_time, double time,
-                                                   int groups, double level = 0.95);
+std::vector<CalibrationGroup> survival_calibration(const Outcome& outcome, const std::vector<double>& survival_at_time,
+                                                   double time, int groups, double level = 0.95);
 
 /// Net benefit of treating who has at least the threshold risk of an event by `time` (Vickers et al. 2008); the event rate among
 /// the treated is from Kaplan-Meier.

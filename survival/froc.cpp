@@ -96,7 +96,8 @@ Sums sums_of(const Comparison& comparison) {
   for (const auto& lesion : lesions) {
     weight_below.push_back(weight_below.back() + lesion.weight);
     const auto range = std::equal_range(false_sorted.begin(), false_sorted.end(), lesion.rating);
-    const double beaten = static_cast<double>(range.first - false_sorted.begin()) + static_cast<double>(range.second - range.first) / 2;
+    const double beaten =
+        static_cast<double>(range.first - false_sorted.begin()) + static_cast<double>(range.second - range.first) / 2;
     sums.total += lesion.weight * beaten;
     sums.weight += lesion.weight;
     sums.lesion_part[lesion.case_place] += lesion.weight * beaten;
@@ -107,8 +108,10 @@ Sums sums_of(const Comparison& comparison) {
   }
   for (std::size_t c = 0; c < cases; ++c) {
     if (!comparison.in_f[c]) continue;
-    const auto first = std::partition_point(lesions.begin(), lesions.end(), [&](const auto& l) { return l.rating < comparison.false_rating[c]; });
-    const auto last = std::partition_point(first, lesions.end(), [&](const auto& l) { return l.rating <= comparison.false_rating[c]; });
+    const auto first = std::partition_point(lesions.begin(), lesions.end(),
+                                            [&](const auto& l) { return l.rating < comparison.false_rating[c]; });
+    const auto last =
+        std::partition_point(first, lesions.end(), [&](const auto& l) { return l.rating <= comparison.false_rating[c]; });
     const double below = weight_below[static_cast<std::size_t>(first - lesions.begin())];
     const double up_to = weight_below[static_cast<std::size_t>(last - lesions.begin())];
     sums.false_part[c] = weight_below.back() - up_to + (up_to - below) / 2;
@@ -230,7 +233,8 @@ FrocCurve froc_curve(const FrocStudy& study, std::size_t reading_place) {
 }
 
 double sensitivity_at(const FrocCurve& curve, double false_per_case, FrocInterpolation kind) {
-  const auto after = static_cast<std::size_t>(std::upper_bound(curve.nlf.begin(), curve.nlf.end(), false_per_case) - curve.nlf.begin());
+  const auto after =
+      static_cast<std::size_t>(std::upper_bound(curve.nlf.begin(), curve.nlf.end(), false_per_case) - curve.nlf.begin());
   const double before_x = after > 0 ? curve.nlf[after - 1] : 0.0, before_y = after > 0 ? curve.llf[after - 1] : 0.0;
   if (kind == FrocInterpolation::step || after == curve.nlf.size()) return before_y;
   return before_y + (curve.llf[after] - before_y) * (false_per_case - before_x) / (curve.nlf[after] - before_x);
@@ -240,7 +244,8 @@ Eigen::MatrixXd froc_merit(const FrocStudy& study, FrocMerit merit) {
   Eigen::MatrixXd result(study.treatments.size(), study.readers.size());
   for (std::size_t i = 0; i < study.readings.size(); ++i) {
     const auto& reading = study.readings[i];
-    const double value = compares(merit) ? sums_of(comparison_of(study, reading, merit)).value() : count_merit(study, reading, merit);
+    const double value =
+        compares(merit) ? sums_of(comparison_of(study, reading, merit)).value() : count_merit(study, reading, merit);
     result(static_cast<Eigen::Index>(i / study.readers.size()), static_cast<Eigen::Index>(i % study.readers.size())) = value;
   }
   return result;

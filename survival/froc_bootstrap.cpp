@@ -30,22 +30,28 @@ FrocStudy resampled(const FrocStudy& study, std::size_t treatment, const std::ve
 }
 
 /// Mean over readers at each rate.
-std::vector<double> mean_at(const FrocStudy& study, std::size_t treatment, const std::vector<double>& rates, FrocInterpolation kind) {
+std::vector<double> mean_at(const FrocStudy& study, std::size_t treatment, const std::vector<double>& rates,
+                            FrocInterpolation kind) {
   std::vector<double> mean(rates.size(), 0.0);
   for (std::size_t r = 0; r < study.readers.size(); ++r) {
     const FrocCurve curve = froc_curve(study, treatment * study.readers.size() + r);
-    for (std::size_t k = 0; k < rates.size(); ++k) mean[k] += sensitivity_at(curve, rates[k], kind) / static_cast<double>(study.readers.size());
+    for (std::size_t k = 0; k < rates.size(); ++k) {
+      mean[k] += sensitivity_at(curve, rates[k], kind) / static_cast<double>(study.readers.size());
+    }
   }
   return mean;
 }
 
 }  // namespace
 
-std::vector<FrocSensitivity> mean_sensitivity(const FrocStudy& study, std::size_t treatment, const std::vector<double>& rates, FrocInterpolation kind, const FrocResampling& options) {
+std::vector<FrocSensitivity> mean_sensitivity(const FrocStudy& study, std::size_t treatment, const std::vector<double>& rates,
+                                              FrocInterpolation kind, const FrocResampling& options) {
   normal_z(options.level);  // checks it
   if (options.resamples < 1) throw std::invalid_argument("mean_sensitivity: at least one resample is needed");
   for (const double rate : rates) {
-    if (!(rate >= 0) || !std::isfinite(rate)) throw std::invalid_argument("mean_sensitivity: a rate of false marks per case must be finite and not negative");
+    if (!(rate >= 0) || !std::isfinite(rate)) {
+      throw std::invalid_argument("mean_sensitivity: a rate of false marks per case must be finite and not negative");
+    }
   }
   std::vector<std::vector<double>> drawn(rates.size());
   std::vector<std::size_t> rows(study.cases.size());
@@ -60,7 +66,8 @@ std::vector<FrocSensitivity> mean_sensitivity(const FrocStudy& study, std::size_
   const auto estimate = mean_at(study, treatment, rates, kind);
   std::vector<FrocSensitivity> result;
   for (std::size_t j = 0; j < rates.size(); ++j) {
-    result.push_back({rates[j], estimate[j], percentile(drawn[j], 100 * (0.5 - options.level / 2)), percentile(drawn[j], 100 * (0.5 + options.level / 2))});
+    result.push_back({rates[j], estimate[j], percentile(drawn[j], 100 * (0.5 - options.level / 2)),
+                      percentile(drawn[j], 100 * (0.5 + options.level / 2))});
   }
   return result;
 }

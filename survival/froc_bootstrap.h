@@ -21,8 +21,8 @@ struct FrocResampling {
 
 /// One entry per rate for one treatment. The same result for a seed.
 /// Throws std::invalid_argument when a rate is negative or not finite, or resamples < 1.
-std::vector<FrocSensitivity> mean_sensitivity(const FrocStudy& study, std::size_t treatment, const std::vector<double>& rates, FrocInterpolation kind,
-                                              const FrocResampling& options = {});
+std::vector<FrocSensitivity> mean_sensitivity(const FrocStudy& study, std::size_t treatment, const std::vector<double>& rates,
+                                              FrocInterpolation kind, const FrocResampling& options = {});
 
 /// The mean over readers of their step curves: false marks per case ascending from 0, share of lesions found.
 struct MeanFrocCurve {

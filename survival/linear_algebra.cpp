@@ -1,24 +1,45 @@
 #include "survival/linear_algebra.h"
 
 #include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace clmnet::survival {
 
-std::vector<Eigen::Index> independent_columns(const Eigen::MatrixXd& information, double tolerance) {
-  const Eigen::Index p = information.rows();
-  Eigen::MatrixXd rest = information;
-  const double smallest = tolerance * (p > 0 ? information.diagonal().maxCoeff() : 0);
-  std::vector<Eigen::Index> kept;
+LenientCholesky::LenientCholesky(const Eigen::MatrixXd& matrix, double tolerance)
+    : lower_(matrix), diagonal_(Eigen::VectorXd::Zero(matrix.rows())) {
+  const Eigen::Index p = matrix.rows();
+  const double largest = p > 0 ? std::max(0.0, matrix.diagonal().maxCoeff()) : 0;
+  const double smallest = largest > 0 ? tolerance * largest : tolerance;
   for (Eigen::Index j = 0; j < p; ++j) {
-    const double pivot = rest(j, j);
-    if (!(pivot > smallest)) continue;
-    kept.push_back(j);
+    const double pivot = lower_(j, j);
+    if (!std::isfinite(pivot) || pivot < smallest) continue;
+    kept_.push_back(j);
+    diagonal_[j] = pivot;
     const Eigen::Index after = p - j - 1;
-    const Eigen::VectorXd column = rest.col(j).tail(after);
-    rest.bottomRightCorner(after, after).noalias() -= column * column.transpose() / pivot;
+    const Eigen::VectorXd column = lower_.col(j).tail(after);
+    lower_.bottomRightCorner(after, after).noalias() -= column * column.transpose() / pivot;
+    lower_.col(j).tail(after) = column / pivot;
   }
-  return kept;
+}
+
+Eigen::VectorXd LenientCholesky::solve(const Eigen::VectorXd& right) const {
+  const Eigen::Index p = diagonal_.size();
+  Eigen::VectorXd y = lower_.triangularView<Eigen::UnitLower>().solve(right);
+  for (Eigen::Index j = p; j-- > 0;) {
+    y[j] = diagonal_[j] > 0 ? y[j] / diagonal_[j] - lower_.col(j).tail(p - j - 1).dot(y.tail(p - j - 1)) : 0;
+  }
+  return y;
+}
+
+Eigen::MatrixXd LenientCholesky::inverse() const {
+  const auto rank = static_cast<Eigen::Index>(kept_.size());
+  const Eigen::MatrixXd lower = lower_(kept_, kept_);
+  const Eigen::MatrixXd root = lower.triangularView<Eigen::UnitLower>().solve(Eigen::MatrixXd::Identity(rank, rank));
+  Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(diagonal_.size(), diagonal_.size());
+  inverse(kept_, kept_) = root.transpose() * diagonal_(kept_).cwiseInverse().asDiagonal() * root;
+  return inverse;
 }
 
 Eigen::MatrixXd symmetric_inverse(const Eigen::MatrixXd& matrix) {

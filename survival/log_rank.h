@@ -45,7 +45,8 @@ struct LogRank {
   double chi_squared = 0;  ///< NaN where the test is undefined: one group, no events, no variance
   int df = 0;              ///< groups with an expected event, less one; groups without events stay in
   double p = 0;
-  double trend_z = 0, trend_chi_squared = 0, trend_p = 0;  ///< z > 0: more events than expected at high scores; NaN without scores
+  /// z > 0: more events than expected at high scores. NaN without scores.
+  double trend_z = 0, trend_chi_squared = 0, trend_p = 0;
 };
 
 /// Throws std::invalid_argument as require_valid does, or when groups, strata or scores differ in size.

@@ -22,10 +22,14 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr double kFurthest = 30;   // beyond it R's binomial family holds the probability: separated data end at its numbers
 
 double log_one_plus_exp(double v) { return v > 0 ? v + std::log1p(std::exp(-v)) : std::log1p(std::exp(v)); }
+/// R's formulas, whose rounding decides where separated data end.
 double logistic(double v) {
-  if (v > kFurthest) return 1 / (1 + kEpsilon);
-  if (v < -kFurthest) return kEpsilon / (1 + kEpsilon);
-  return v >= 0 ? 1 / (1 + std::exp(-v)) : std::exp(v) / (1 + std::exp(v));
+  const double odds = v > kFurthest ? 1 / kEpsilon : v < -kFurthest ? kEpsilon : std::exp(v);
+  return odds / (1 + odds);
+}
+double logistic_slope(double v) {
+  const double odds = std::exp(v);
+  return std::abs(v) <= kFurthest ? odds / ((1 + odds) * (1 + odds)) : kEpsilon;
 }
 
 /// Covariates with mean 0 and deviation 1, and what leads back.
@@ -37,13 +41,22 @@ struct Design {
   Eigen::VectorXd y;
 };
 
-Design make_design(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label, const LogisticOptions& options) {
+Design make_design(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label,
+                   const LogisticOptions& options) {
   const Eigen::Index n = x.rows(), p = x.cols();
-  if (n == 0 || static_cast<std::size_t>(n) != label.size()) throw std::invalid_argument("logistic: rows of x and labels differ, or there are none");
+  if (n == 0 || static_cast<std::size_t>(n) != label.size()) {
+    throw std::invalid_argument("logistic: rows of x and labels differ, or there are none");
+  }
   if (!x.allFinite()) throw std::invalid_argument("logistic: a covariate is not finite");
-  if (std::any_of(label.begin(), label.end(), [](std::uint8_t y) { return y > 1; })) throw std::invalid_argument("logistic: a label is not 0 or 1");
-  if (options.weights.size() != 0 && options.weights.size() != n) throw std::invalid_argument("logistic: weights and labels differ in size");
-  if (options.offset.size() != 0 && options.offset.size() != n) throw std::invalid_argument("logistic: offset and labels differ in size");
+  if (std::any_of(label.begin(), label.end(), [](std::uint8_t y) { return y > 1; })) {
+    throw std::invalid_argument("logistic: a label is not 0 or 1");
+  }
+  if (options.weights.size() != 0 && options.weights.size() != n) {
+    throw std::invalid_argument("logistic: weights and labels differ in size");
+  }
+  if (options.offset.size() != 0 && options.offset.size() != n) {
+    throw std::invalid_argument("logistic: offset and labels differ in size");
+  }
   Design design;
   design.weights = options.weights.size() ? options.weights : Eigen::VectorXd::Ones(n);
   if (!(design.weights.minCoeff() >= 0)) throw std::invalid_argument("logistic: a weight is negative");
@@ -60,7 +73,7 @@ Design make_design(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector
       scaled.col(j).setZero();
     }
   }
-  design.kept = independent_columns(scaled.transpose() * scaled / static_cast<double>(n), kCollinear);
+  design.kept = LenientCholesky(scaled.transpose() * scaled / static_cast<double>(n), kCollinear).kept();
   design.x.resize(n, 1 + static_cast<Eigen::Index>(design.kept.size()));
   design.x.col(0).setOnes();
   design.x.rightCols(design.x.cols() - 1) = scaled(Eigen::all, design.kept);
@@ -81,7 +94,9 @@ double deviance_of(const Design& design, const Eigen::VectorXd& eta) {
   double sum = 0;
   for (Eigen::Index i = 0; i < eta.size(); ++i) {
     const double against = design.y[i] > 0 ? -eta[i] : eta[i];
-    const double loss = std::abs(eta[i]) <= kFurthest ? log_one_plus_exp(against) : against > 0 ? -std::log(kEpsilon / (1 + kEpsilon)) : std::log1p(kEpsilon);
+    const double loss = std::abs(eta[i]) <= kFurthest ? log_one_plus_exp(against)
+                        : against > 0                 ? -std::log(kEpsilon / (1 + kEpsilon))
+                                                      : std::log1p(kEpsilon);
     sum += 2 * design.weights[i] * loss;
   }
   return sum;
@@ -92,7 +107,7 @@ void reweighted_step(const Design& design, const Eigen::VectorXd& eta, Fit& fit)
   const Eigen::Index n = eta.size();
   Eigen::VectorXd weight(n), response(n);
   for (Eigen::Index i = 0; i < n; ++i) {
-    const double mu = logistic(eta[i]), variance = mu * (1 - mu), slope = std::abs(eta[i]) <= kFurthest ? variance : kEpsilon;
+    const double mu = logistic(eta[i]), variance = mu * (1 - mu), slope = logistic_slope(eta[i]);
     weight[i] = design.weights[i] * slope * slope / variance;
     response[i] = weight[i] * (eta[i] - design.offset[i] + (design.y[i] - mu) / slope);
   }
@@ -135,9 +150,11 @@ Fit iterate(const Design& design, const LogisticOptions& options, const Eigen::V
   }
   const auto probability = [&] { return Eigen::VectorXd(eta.unaryExpr([](double v) { return logistic(v); })); };
   fit.mu = probability();
-  for (Eigen::Index i = 0; i < n; ++i) fit.separated |= design.weights[i] > 0 && (fit.mu[i] < kSeparated || fit.mu[i] > 1 - kSeparated);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    fit.separated |= design.weights[i] > 0 && (fit.mu[i] < kSeparated || fit.mu[i] > 1 - kSeparated);
+  }
   // Where there is a maximum, two more Newton steps reach it to the last digits; where there is none they would run on.
-  if (fit.converged && deviance > 1e-6 * static_cast<double>(n)) {
+  if (fit.converged && !fit.separated && deviance > 1e-6 * static_cast<double>(n)) {
     for (int polish = 0; polish < 2; ++polish) {
       reweighted_step(design, eta, fit);
       eta = design.x * fit.beta + design.offset;
@@ -170,7 +187,8 @@ Interval LogisticModel::wald_interval(Eigen::Index j, double level) const {
   return {coefficient[j] - half, coefficient[j] + half};
 }
 
-LogisticModel fit_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label, const LogisticOptions& options) {
+LogisticModel fit_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label,
+                           const LogisticOptions& options) {
   const Design design = make_design(x, label, options);
   const Fit fit = iterate(design, options);
   const auto kept = static_cast<Eigen::Index>(design.kept.size());
@@ -207,9 +225,13 @@ namespace {
 /// Signed root of the rise of the deviance when one coefficient is held at a value and the others follow.
 class Profile {
  public:
-  Profile(const LogisticModel& model, Eigen::Index j, const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label,
-          const LogisticOptions& options)
-      : rest_(make_design(x, label, options)), tested_(Eigen::VectorXd::Ones(x.rows())), options_(options), estimate_(model.coefficient[j]), deviance_(model.deviance) {
+  Profile(const LogisticModel& model, Eigen::Index j, const Eigen::Ref<const Eigen::MatrixXd>& x,
+          const std::vector<std::uint8_t>& label, const LogisticOptions& options)
+      : rest_(make_design(x, label, options)),
+        tested_(Eigen::VectorXd::Ones(x.rows())),
+        options_(options),
+        estimate_(model.coefficient[j]),
+        deviance_(model.deviance) {
     // The tested column leaves the design and enters the offset. Without the intercept the covariates are not centred.
     if (j > 0) tested_ = x.col(j - 1);
     if (j > 0) others_.push_back(0);
@@ -226,7 +248,8 @@ class Profile {
   double operator()(double value) const {
     Design shifted = rest_;
     shifted.offset += value * tested_;
-    const double drop = (others_.empty() ? deviance_of(shifted, shifted.offset) : iterate(shifted, options_).deviance) - deviance_;
+    const double drop =
+        (others_.empty() ? deviance_of(shifted, shifted.offset) : iterate(shifted, options_).deviance) - deviance_;
     return std::copysign(std::sqrt(std::max(0.0, drop)), value - estimate_);
   }
 
@@ -240,7 +263,8 @@ class Profile {
 
 /// Natural-looking cubic spline whose end slopes come from cubics through the first and last four points (Forsythe, Malcolm
 /// and Moler 1977), evaluated at `count` even steps. x ascends.
-std::vector<std::pair<double, double>> spline_points(const std::vector<double>& x, const std::vector<double>& y, std::size_t count) {
+std::vector<std::pair<double, double>> spline_points(const std::vector<double>& x, const std::vector<double>& y,
+                                                     std::size_t count) {
   const auto n = static_cast<Eigen::Index>(x.size());
   const auto at = [](const std::vector<double>& v, Eigen::Index i) { return v[static_cast<std::size_t>(i)]; };
   const auto step = [&](Eigen::Index i) { return at(x, i + 1) - at(x, i); };
@@ -269,7 +293,8 @@ std::vector<std::pair<double, double>> spline_points(const std::vector<double>& 
   for (std::size_t k = 0; k < count; ++k) {
     const double v = x.front() + (x.back() - x.front()) * static_cast<double>(k) / static_cast<double>(count - 1);
     while (i + 2 < n && v >= at(x, i + 1)) ++i;
-    const double d = v - at(x, i), b = slope(i) - step(i) * (bend[i + 1] + 2 * bend[i]), c = 3 * bend[i], e = (bend[i + 1] - bend[i]) / step(i);
+    const double d = v - at(x, i), b = slope(i) - step(i) * (bend[i + 1] + 2 * bend[i]), c = 3 * bend[i],
+                 e = (bend[i + 1] - bend[i]) / step(i);
     points.emplace_back(v, at(y, i) + d * (b + d * (c + d * e)));
   }
   return points;
@@ -351,7 +376,9 @@ Interval profile_interval(const LogisticModel& model, Eigen::Index j, const Eige
 
 TestResult hosmer_lemeshow(const Eigen::VectorXd& fitted, const std::vector<std::uint8_t>& label, int groups) {
   const auto n = static_cast<std::size_t>(fitted.size());
-  if (n != label.size() || groups < 3 || n < static_cast<std::size_t>(groups)) throw std::invalid_argument("hosmer_lemeshow: sizes differ, or too few subjects");
+  if (n != label.size() || groups < 3 || n < static_cast<std::size_t>(groups)) {
+    throw std::invalid_argument("hosmer_lemeshow: sizes differ, or too few subjects");
+  }
   const auto order = ascending_order({fitted.data(), n});
   std::vector<double> observed(static_cast<std::size_t>(groups), 0), expected(observed), size(observed);
   const double range = static_cast<double>(n - 1), width = range / groups;

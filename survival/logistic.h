@@ -39,7 +39,8 @@ struct LogisticModel {
 
 /// x n x p (p may be 0), label n of 0 and 1.
 /// Throws std::invalid_argument when sizes differ, x is not finite, a label is not 0 or 1 or a weight is negative.
-LogisticModel fit_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label, const LogisticOptions& options = {});
+LogisticModel fit_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label,
+                           const LogisticOptions& options = {});
 
 /// Interval of one coefficient from the profile likelihood: where twice the drop of the log-likelihood is chi-squared's
 /// quantile (Venables and Ripley 2002). A limit that is never reached is infinite; NaN for a coefficient that is NaN.
@@ -48,8 +49,9 @@ Interval profile_interval(const LogisticModel& model, Eigen::Index coefficient_i
 
 /// The same limits as R's confint prints them: a cubic spline through the profile at steps of a fifth of its range, read off
 /// linearly at three times as many points (MASS, Venables and Ripley 2002). They differ from the exact ones in the fifth digit.
-Interval profile_interval_by_spline(const LogisticModel& model, Eigen::Index coefficient_index, const Eigen::Ref<const Eigen::MatrixXd>& x,
-                                    const std::vector<std::uint8_t>& label, const LogisticOptions& options, double level);
+Interval profile_interval_by_spline(const LogisticModel& model, Eigen::Index coefficient_index,
+                                    const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label,
+                                    const LogisticOptions& options, double level);
 
 /// Goodness of fit by groups of the ranked fitted probabilities (ties by position), equal in width of rank as R's cut does
 /// (Hosmer and Lemeshow 1980); df = groups - 2.

@@ -209,7 +209,9 @@ Eigen::VectorXd weights_of(const std::vector<int>& label, int classes, const Pen
 }
 
 int count_classes(Eigen::Index rows, const std::vector<int>& label, const PenalisedOptions& options) {
-  if (rows == 0 || static_cast<std::size_t>(rows) != label.size()) throw std::invalid_argument("ridge logistic: rows of x and labels differ, or there are none");
+  if (rows == 0 || static_cast<std::size_t>(rows) != label.size()) {
+    throw std::invalid_argument("ridge logistic: rows of x and labels differ, or there are none");
+  }
   if (!(options.inverse_strength > 0)) throw std::invalid_argument("ridge logistic: C must be positive");
   if (options.weights.size() != 0 && (options.weights.size() != rows || !(options.weights.minCoeff() >= 0))) {
     throw std::invalid_argument("ridge logistic: weights must be one per row and not negative");
@@ -245,7 +247,8 @@ PenalisedLogistic unpack(const Minimum& minimum, Eigen::Index rows, Eigen::Index
 
 }  // namespace
 
-PenalisedLogistic fit_ridge_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<int>& label, const PenalisedOptions& options) {
+PenalisedLogistic fit_ridge_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<int>& label,
+                                     const PenalisedOptions& options) {
   const int classes = count_classes(x.rows(), label, options);
   if (!x.allFinite()) throw std::invalid_argument("ridge logistic: a covariate is not finite");
   const Standardised data = standardise(x);
@@ -260,8 +263,9 @@ PenalisedLogistic fit_ridge_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x,
     // Curvature at zero of a standardised column: sum of weights times p (1 - p), plus the penalty.
     const double share = 1.0 / classes;
     Eigen::VectorXd inverse = Eigen::VectorXd::Constant(objective.unknowns(), 1 / (1 + share * (1 - share) * weight.sum()));
-    minimum = lbfgs([&](const Eigen::VectorXd& at, Eigen::VectorXd& gradient) { return objective.evaluate(at, gradient, nullptr); },
-                    inverse, tolerance, options.max_iterations);
+    minimum =
+        lbfgs([&](const Eigen::VectorXd& at, Eigen::VectorXd& gradient) { return objective.evaluate(at, gradient, nullptr); },
+              inverse, tolerance, options.max_iterations);
   }
   PenalisedLogistic model = unpack(minimum, rows, x.cols(), classes);
   model.mean = data.mean;
@@ -270,7 +274,9 @@ PenalisedLogistic fit_ridge_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x,
 }
 
 PenalisedLogistic fit_ridge_logistic_large(const RowMatrixF& x, const std::vector<int>& label, const PenalisedOptions& options) {
-  if (count_classes(x.rows(), label, options) != 2) throw std::invalid_argument("fit_ridge_logistic_large: two classes are wanted");
+  if (count_classes(x.rows(), label, options) != 2) {
+    throw std::invalid_argument("fit_ridge_logistic_large: two classes are wanted");
+  }
   const Eigen::VectorXd weight = weights_of(label, 2, options);
   const Eigen::Index n = x.rows(), p = x.cols(), blocks = (n + kRowsPerBlock - 1) / kRowsPerBlock;
   Eigen::MatrixXd part(p + 1, blocks);
@@ -287,7 +293,8 @@ PenalisedLogistic fit_ridge_logistic_large(const RowMatrixF& x, const std::vecto
         residual.resize(count);
         double value = 0, sum = 0;
         for (Eigen::Index i = 0; i < count; ++i) {
-          const double v = static_cast<double>(logit[i]) + at[0], y = label[static_cast<std::size_t>(first + i)], e = std::exp(-std::abs(v));
+          const double v = static_cast<double>(logit[i]) + at[0], y = label[static_cast<std::size_t>(first + i)],
+                       e = std::exp(-std::abs(v));
           const double probability = v >= 0 ? 1 / (1 + e) : e / (1 + e), scaled = weight[first + i] * (probability - y);
           value += weight[first + i] * (std::log1p(e) + std::max(v, 0.0) - y * v);
           sum += scaled;
@@ -316,7 +323,8 @@ Eigen::MatrixXd PenalisedLogistic::predict_probability(const Eigen::Ref<const Ei
   return Objective::softmax((scaled * coefficient.transpose()).rowwise() + intercept.transpose());
 }
 
-LassoPath lasso_logistic_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<int>& label, int lambdas, double smallest_ratio) {
+LassoPath lasso_logistic_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<int>& label, int lambdas,
+                              double smallest_ratio) {
   if (count_classes(x.rows(), label, {}) != 2) throw std::invalid_argument("lasso_logistic_path: two classes are wanted");
   const Standardised data = standardise(x);
   const Eigen::Index n = x.rows();

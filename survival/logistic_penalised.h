@@ -31,11 +31,13 @@ struct PenalisedLogistic {
 
 /// x n x p finite, label 0 … classes-1, each class at least once. Newton's method for small problems, L-BFGS for large ones.
 /// Throws std::invalid_argument otherwise or when sizes differ or C is not positive.
-PenalisedLogistic fit_ridge_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<int>& label, const PenalisedOptions& options = {});
+PenalisedLogistic fit_ridge_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<int>& label,
+                                     const PenalisedOptions& options = {});
 
 /// The same for two classes and a matrix that is standardised already and large: single precision values, double sums.
 /// The model's mean is 0 and its deviation 1.
-PenalisedLogistic fit_ridge_logistic_large(const RowMatrixF& x, const std::vector<int>& label, const PenalisedOptions& options = {});
+PenalisedLogistic fit_ridge_logistic_large(const RowMatrixF& x, const std::vector<int>& label,
+                                           const PenalisedOptions& options = {});
 
 /// Lasso logistic regression for two classes: mean log loss + lambda |w|_1 over a descending path, by coordinate descent
 /// (Friedman et al. 2010). Coefficients are on the standardised scale.
@@ -46,6 +48,7 @@ struct LassoPath {
   Eigen::VectorXd intercept;     ///< lambdas; empty for Cox
   std::vector<bool> converged;
 };
-LassoPath lasso_logistic_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<int>& label, int lambdas = 50, double smallest_ratio = 0.01);
+LassoPath lasso_logistic_path(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<int>& label, int lambdas = 50,
+                              double smallest_ratio = 0.01);
 
 }  // namespace clmnet::survival

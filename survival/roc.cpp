@@ -7,7 +7,6 @@
 #include <string>
 
 #include "survival/distributions.h"
-#include "survival/random.h"
 #include "survival/sorting.h"
 #include "survival/undefined.h"
 
@@ -27,7 +26,9 @@ std::vector<Run> runs_ascending(const Scored& data) {
   return runs;
 }
 
-double positives_of(const Scored& data) { return static_cast<double>(std::count(data.positive.begin(), data.positive.end(), std::uint8_t{1})); }
+double positives_of(const Scored& data) {
+  return static_cast<double>(std::count(data.positive.begin(), data.positive.end(), std::uint8_t{1}));
+}
 
 double variance_of(const std::vector<double>& values) {
   const double n = static_cast<double>(values.size());
@@ -48,44 +49,6 @@ double covariance_of(const std::vector<double>& a, const std::vector<double>& b)
   }
   for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - mean_a) * (b[i] - mean_b);
   return sum / (n - 1);
-}
-
-/// AUC of a multiset of the subjects, given how often each is drawn; `order` is ascending by score.
-double weighted_auc(const Scored& data, const std::vector<std::uint32_t>& order, const std::vector<std::uint32_t>& times) {
-  double below = 0, pairs = 0, positives = 0;
-  for (std::size_t begin = 0; begin < order.size();) {
-    std::size_t end = begin;
-    double run_positives = 0, run_negatives = 0;
-    for (; end < order.size() && data.score[order[end]] == data.score[order[begin]]; ++end) {
-      (data.positive[order[end]] != 0 ? run_positives : run_negatives) += times[order[end]];
-    }
-    pairs += run_positives * (below + run_negatives / 2);
-    below += run_negatives;
-    positives += run_positives;
-    begin = end;
-  }
-  return positives > 0 && below > 0 ? pairs / (positives * below) : kNaN;
-}
-
-/// The pools that are drawn from with replacement, each as often as it is large; what is drawn is a list of subjects.
-struct Pools {
-  std::vector<std::vector<std::vector<std::size_t>>> pool;  // pool -> unit -> subjects
-};
-
-Pools make_pools(const Scored& data, BootstrapUnit unit, const std::optional<Groups>& clusters) {
-  Pools pools;
-  if (unit == BootstrapUnit::cluster) {
-    if (!clusters || clusters->code.size() != data.score.size()) throw std::invalid_argument("bootstrap_auc: clusters are missing or differ in size");
-    auto rows = members(*clusters);
-    std::erase_if(rows, [](const auto& group) { return group.empty(); });
-    pools.pool.push_back(std::move(rows));
-    return pools;
-  }
-  pools.pool.resize(unit == BootstrapUnit::subject ? 1 : 2);
-  for (std::size_t i = 0; i < data.score.size(); ++i) {
-    pools.pool[unit == BootstrapUnit::subject ? 0 : data.positive[i]].push_back({i});
-  }
-  return pools;
 }
 
 }  // namespace
@@ -131,10 +94,13 @@ DelongAuc delong(const Scored& data) {
   for (std::size_t begin = 0; begin < order.size();) {
     std::size_t end = begin;
     double run_positives = 0;
-    for (; end < order.size() && data.score[order[end]] == data.score[order[begin]]; ++end) run_positives += data.positive[order[end]];
+    for (; end < order.size() && data.score[order[end]] == data.score[order[begin]]; ++end) {
+      run_positives += data.positive[order[end]];
+    }
     const double run_negatives = static_cast<double>(end - begin) - run_positives;
     for (std::size_t k = begin; k < end; ++k) {
-      part[order[k]] = data.positive[order[k]] != 0 ? (negatives + run_negatives / 2) / n : (m - positives - run_positives / 2) / m;
+      part[order[k]] =
+          data.positive[order[k]] != 0 ? (negatives + run_negatives / 2) / n : (m - positives - run_positives / 2) / m;
     }
     negatives += run_negatives;
     positives += run_positives;
@@ -164,7 +130,8 @@ AucComparison compare_paired(const Scored& a, const Scored& b, double level) {
   result.difference = first.auc - second.auc;
   result.covariance = covariance_of(first.positive_part, second.positive_part) / static_cast<double>(first.positives) +
                       covariance_of(first.negative_part, second.negative_part) / static_cast<double>(first.negatives);
-  const double variance = std::max(0.0, first.variance + second.variance - 2 * result.covariance), half = normal_z(level) * std::sqrt(variance);
+  const double variance = std::max(0.0, first.variance + second.variance - 2 * result.covariance),
+               half = normal_z(level) * std::sqrt(variance);
   result.statistic = result.difference == 0 && variance == 0 ? 0 : result.difference / std::sqrt(variance);
   result.p = normal_two_sided_p(result.statistic);
   result.interval = {result.difference - half, result.difference + half};
@@ -180,7 +147,8 @@ AucComparison compare_unpaired(const Scored& a, const Scored& b, double level) {
                                      second.variance * second.variance / (static_cast<double>(b.score.size()) - 1));
   result.statistic = result.difference == 0 && variance == 0 ? 0 : result.difference / std::sqrt(variance);
   result.p = student_two_sided_p(result.statistic, result.df);
-  const double half = variance > 0 ? student_quantile(0.5 + level / 2, result.df) * std::sqrt(variance) : (std::isnan(variance) ? kNaN : 0);
+  const double half =
+      variance > 0 ? student_quantile(0.5 + level / 2, result.df) * std::sqrt(variance) : (std::isnan(variance) ? kNaN : 0);
   result.interval = {result.difference - half, result.difference + half};
   return result;
 }
@@ -239,30 +207,6 @@ PrecisionRecall precision_recall(const Scored& data) {
     curve.trapezoid += step * (curve.precision[i] + curve.precision[i + 1]) / 2;
   }
   return curve;
-}
-
-Interval bootstrap_auc(const Scored& data, BootstrapUnit unit, const std::optional<Groups>& clusters, int resamples, std::uint64_t seed, double level) {
-  require_valid(data);
-  normal_z(level);  // checks it
-  if (resamples < 1) throw std::invalid_argument("bootstrap_auc: at least one resample is needed");
-  const auto order = ascending_order(data.score);
-  const Pools pools = make_pools(data, unit, clusters);
-  std::vector<double> drawn;
-  std::vector<std::uint32_t> times(data.score.size());
-  Random random(seed);
-  for (int resample = 0; resample < resamples; ++resample) {
-    std::fill(times.begin(), times.end(), 0u);
-    for (const auto& pool : pools.pool) {
-      for (std::size_t k = 0; k < pool.size(); ++k) {
-        for (const std::size_t row : pool[random.below(static_cast<std::uint32_t>(pool.size()))]) ++times[row];
-      }
-    }
-    const double value = weighted_auc(data, order, times);
-    if (!std::isnan(value)) drawn.push_back(value);
-  }
-  if (drawn.empty()) return {kNaN, kNaN};
-  std::sort(drawn.begin(), drawn.end());
-  return {linear_quantile(drawn, 0.5 - level / 2), linear_quantile(drawn, 0.5 + level / 2)};
 }
 
 std::vector<DelongAuc> delong_by_group(const Scored& data, const Groups& groups) {

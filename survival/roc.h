@@ -64,12 +64,13 @@ struct PrecisionRecall {
 };
 PrecisionRecall precision_recall(const Scored& data);
 
+/// What a bootstrap draws: subjects, subjects within each class (their numbers stay), or whole clusters (patients).
 enum class BootstrapUnit { subject, subject_within_class, cluster };
 
 /// Percentile interval of the AUC (numpy's linear quantile); resamples with one class are left out. Same result for a seed.
-/// With `clusters` (patients) whole clusters are drawn.
-Interval bootstrap_auc(const Scored& data, BootstrapUnit unit, const std::optional<Groups>& clusters, int resamples, std::uint64_t seed,
-                       double level = 0.95);
+/// Bands of the curves and differences of AUC are in roc_bootstrap.h.
+Interval bootstrap_auc(const Scored& data, BootstrapUnit unit, const std::optional<Groups>& clusters, int resamples,
+                       std::uint64_t seed, double level = 0.95);
 
 /// AUC within each group; NaN where a group has one class only.
 std::vector<DelongAuc> delong_by_group(const Scored& data, const Groups& groups);

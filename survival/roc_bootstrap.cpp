@@ -22,21 +22,27 @@ using Weights = std::vector<std::uint32_t>;
 /// Draws how often each subject is in a resample.
 class Resampler {
  public:
-  Resampler(const Scored& data, const ResampleOptions& options) : random_(options.seed), size_(data.score.size()) {
+  Resampler(const Scored& data, BootstrapUnit unit, const ResampleOptions& options)
+      : random_(options.seed), size_(data.score.size()) {
     require_valid(data);
     normal_z(options.level);  // checks it
     if (options.resamples < 1) throw std::invalid_argument("at least one resample is needed");
-    if (options.clusters) {
-      if (options.clusters->code.size() != size_) throw std::invalid_argument("clusters and scores differ in size");
+    if (unit == BootstrapUnit::cluster) {
+      if (!options.clusters || options.clusters->code.size() != size_) {
+        throw std::invalid_argument("bootstrap: clusters are missing or differ from the scores in size");
+      }
       pools_.emplace_back();
       for (auto& rows : members(*options.clusters)) {
         if (!rows.empty()) pools_[0].push_back(std::move(rows));
       }
       return;
     }
-    pools_.resize(2);
-    for (std::size_t i = 0; i < size_; ++i) pools_[data.positive[i] != 0].push_back({i});
+    pools_.resize(unit == BootstrapUnit::subject ? 1 : 2);
+    for (std::size_t i = 0; i < size_; ++i) pools_[unit == BootstrapUnit::subject ? 0 : data.positive[i]].push_back({i});
   }
+
+  Resampler(const Scored& data, const ResampleOptions& options)
+      : Resampler(data, options.clusters ? BootstrapUnit::cluster : BootstrapUnit::subject_within_class, options) {}
 
   void draw(Weights& weight) {
     weight.assign(size_, 0);
@@ -50,7 +56,8 @@ class Resampler {
  private:
   Random random_;
   std::size_t size_;
-  std::vector<std::vector<std::vector<std::size_t>>> pools_;  ///< each holds units, a unit holds rows
+  /// Each is drawn from with replacement, as often as it is large; it holds units, and a unit holds rows.
+  std::vector<std::vector<std::vector<std::size_t>>> pools_;
 };
 
 /// Subjects by descending score with the ends of runs of equal scores.
@@ -112,12 +119,20 @@ void precision_on_grid(const Counts& counts, std::vector<double>& value) {
   std::size_t i = 1;
   for (std::size_t g = 0; g < kGrid; ++g) {
     const double wanted = m * static_cast<double>(g) / (kGrid - 1);
-    while (i + 1 < counts.positive.size() && (counts.positive[i] < wanted * (1 - 1e-12) || counts.positive[i] + counts.negative[i] == 0)) ++i;
+    while (i + 1 < counts.positive.size() &&
+           (counts.positive[i] < wanted * (1 - 1e-12) || counts.positive[i] + counts.negative[i] == 0))
+      ++i;
     value[g] = counts.positive[i] / (counts.positive[i] + counts.negative[i]);
   }
 }
 
-CurveBand band(const Scored& data, const ResampleOptions& options, const std::function<void(const Counts&, std::vector<double>&)>& on_grid) {
+Interval percentile_interval(const std::vector<double>& ascending, double level) {
+  if (ascending.empty()) return {kNaN, kNaN};
+  return {linear_quantile(ascending, 0.5 - level / 2), linear_quantile(ascending, 0.5 + level / 2)};
+}
+
+CurveBand band(const Scored& data, const ResampleOptions& options,
+               const std::function<void(const Counts&, std::vector<double>&)>& on_grid) {
   Resampler resampler(data, options);
   const Descending order(data);
   std::vector<std::vector<double>> drawn(kGrid);
@@ -135,17 +150,36 @@ CurveBand band(const Scored& data, const ResampleOptions& options, const std::fu
   for (std::size_t g = 0; g < kGrid; ++g) {
     std::sort(drawn[g].begin(), drawn[g].end());
     result.x.push_back(static_cast<double>(g) / (kGrid - 1));
-    result.lower.push_back(drawn[g].empty() ? kNaN : linear_quantile(drawn[g], 0.5 - options.level / 2));
-    result.upper.push_back(drawn[g].empty() ? kNaN : linear_quantile(drawn[g], 0.5 + options.level / 2));
+    const Interval at = percentile_interval(drawn[g], options.level);
+    result.lower.push_back(at.lower);
+    result.upper.push_back(at.upper);
   }
   return result;
 }
 
 }  // namespace
 
+Interval bootstrap_auc(const Scored& data, BootstrapUnit unit, const std::optional<Groups>& clusters, int resamples,
+                       std::uint64_t seed, double level) {
+  Resampler resampler(data, unit, {clusters, resamples, seed, level});
+  const Descending order(data);
+  std::vector<double> drawn;
+  Weights weight;
+  Counts counts;
+  for (int k = 0; k < resamples; ++k) {
+    resampler.draw(weight);
+    count(data, order, weight, counts);
+    if (has_both(counts)) drawn.push_back(auc_of(counts));
+  }
+  std::sort(drawn.begin(), drawn.end());
+  return percentile_interval(drawn, level);
+}
+
 CurveBand roc_band(const Scored& data, const ResampleOptions& options) { return band(data, options, sensitivity_on_grid); }
 
-CurveBand precision_recall_band(const Scored& data, const ResampleOptions& options) { return band(data, options, precision_on_grid); }
+CurveBand precision_recall_band(const Scored& data, const ResampleOptions& options) {
+  return band(data, options, precision_on_grid);
+}
 
 ResampledDifference resampled_auc_difference(const Scored& a, const Scored& b, const ResampleOptions& options) {
   if (a.positive != b.positive) throw std::invalid_argument("resampled_auc_difference: the labels of the two scores differ");
@@ -168,7 +202,7 @@ ResampledDifference resampled_auc_difference(const Scored& a, const Scored& b, c
   const auto below = std::count_if(drawn.begin(), drawn.end(), [](double d) { return d <= 0; });
   const auto above = std::count_if(drawn.begin(), drawn.end(), [](double d) { return d >= 0; });
   const double share = static_cast<double>(std::min(below, above) + 1) / (static_cast<double>(drawn.size()) + 1);
-  return {{linear_quantile(drawn, 0.5 - options.level / 2), linear_quantile(drawn, 0.5 + options.level / 2)}, std::min(1.0, 2 * share)};
+  return {percentile_interval(drawn, options.level), std::min(1.0, 2 * share)};
 }
 
 }  // namespace clmnet::survival

@@ -1,6 +1,6 @@
 // Times the statistics on the files that the peers' make_data.py writes: survival_bench DIR [GBSG.csv] [repetitions].
-// Prints who,what,seconds by the clock,CPU seconds (the shortest of the repetitions each) and the number that was computed, to lay
-// beside the peers'; a file that is not there is left out. Loading is not counted.
+// Prints who,what,seconds by the clock,CPU seconds (the shortest of the repetitions each) and the number that was computed, to
+// lay beside the peers'; a file that is not there is left out. Loading is not counted.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -68,7 +68,8 @@ TEST(CohenKappa, ErrorsAgreeWithNumericalDeltaMethod) {
     const Eigen::MatrixXd table = random_table(k, 10 + k);
     const Eigen::MatrixXd p = table / table.sum();
     const Eigen::MatrixXd independent = p.rowwise().sum() * p.colwise().sum();
-    for (const auto& [weight, power] : {std::pair{KappaWeight::unweighted, 0}, {KappaWeight::linear, 1}, {KappaWeight::quadratic, 2}}) {
+    for (const auto& [weight, power] :
+         {std::pair{KappaWeight::unweighted, 0}, {KappaWeight::linear, 1}, {KappaWeight::quadratic, 2}}) {
       const Kappa kappa = cohen_kappa(table, weight);
       EXPECT_NEAR(kappa.kappa, share_kappa(p, power), 1e-12);
       EXPECT_NEAR(kappa.std_err, slow_std_err(p, table.sum(), power), 1e-7);

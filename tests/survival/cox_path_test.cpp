@@ -36,7 +36,8 @@ CoxPathOptions at(std::vector<double> lambda, double mixing) {
 
 void expect_coefficients(const CoxPath& path, Eigen::Index place, const std::vector<double>& expected) {
   for (std::size_t j = 0; j < expected.size(); ++j) {
-    EXPECT_NEAR(path.coefficient(static_cast<Eigen::Index>(j), place), expected[j], 2e-8) << "feature " << j << ", place " << place;
+    EXPECT_NEAR(path.coefficient(static_cast<Eigen::Index>(j), place), expected[j], 2e-8)
+        << "feature " << j << ", place " << place;
   }
 }
 
@@ -127,6 +128,53 @@ TEST(CoxPath, RidgeIgnoresTheOrderOfStrataAndGoesToCoxWithoutPenalty) {
   EXPECT_NEAR(path.predict(cohort.x, 0).mean(), 0, 1e-12);
 }
 
+// Deaths at 1 and 2 of three subjects with x = 1, 0, -1 (standardised: +-a, a = sqrt(3/2)):
+// l'(w) = a [1 - (e - 1/e)/(e + 1 + 1/e)] + a [0 + (1/e)/(1 + 1/e)] with e = exp(a w), and l'(w)/3 = lambda w.
+TEST(CoxPath, GradientOfRidgeByHand) {
+  const Outcome outcome{{1, 2, 3}, {1, 1, 0}};
+  const auto path = fit_cox_path(Eigen::Vector3d(1, 0, -1), outcome, at({0.5}, 0));
+  const double a = std::sqrt(1.5), w = path.coefficient(0, 0) * path.deviation[0], e = std::exp(a * w);
+  EXPECT_NEAR(path.deviation[0], std::sqrt(2.0 / 3), 1e-15);
+  const double gradient = a * (1 - (e - 1 / e) / (e + 1 + 1 / e)) + a * (1 / e) / (1 + 1 / e);
+  EXPECT_NEAR(gradient / 3, 0.5 * w, 1e-6);
+  EXPECT_GT(w, 0.1);
+}
+
+// More features than subjects: a feature seen k times is the one feature with a penalty k times smaller.
+TEST(CoxPath, RidgeOfRepeatedFeatures) {
+  const auto cohort = waves(24, 1);
+  Eigen::MatrixXd wide(24, 48);
+  for (Eigen::Index j = 0; j < 48; ++j) wide.col(j) = cohort.x.col(0);
+  const auto many = fit_cox_path(wide, cohort.outcome, at({4.8}, 0)), one = fit_cox_path(cohort.x, cohort.outcome, at({0.1}, 0));
+  EXPECT_NEAR(many.coefficient.col(0).sum(), one.coefficient(0, 0), 1e-8);
+  EXPECT_NEAR((many.predict(wide, 0) - one.predict(cohort.x, 0)).cwiseAbs().maxCoeff(), 0, 1e-8);
+}
+
+// Without a slope the baseline is Nelson and Aalen's: deaths over at risk, 1/3 and 1/2.
+TEST(CoxPathBaseline, WithoutASlopeIsNelsonAalens) {
+  const Outcome outcome{{1, 2, 3}, {1, 1, 0}};
+  const Eigen::MatrixXd x = Eigen::Vector3d(1, 0, -1);
+  const auto path = fit_cox_path(x, outcome, at({1e9}, 0));
+  const auto baseline = path_baseline(path, 0, x, outcome).front();
+  EXPECT_EQ(baseline.at(0.5), 0);
+  EXPECT_NEAR(baseline.at(1), 1.0 / 3, 1e-8);
+  EXPECT_NEAR(baseline.at(5), 5.0 / 6, 1e-8);
+  EXPECT_NEAR(baseline.at(1, std::log(2)), 2.0 / 3, 1e-8);
+}
+
+TEST(CoxPathBaseline, WithoutPenaltyPredictsWhatCoxRegressionDoes) {
+  const auto cohort = waves(24, 2);
+  CoxOptions cox;
+  cox.ties = CoxTies::breslow;
+  const auto model = fit_cox(cohort.x, cohort.outcome, cox);
+  const auto path = fit_cox_path(cohort.x, cohort.outcome, at({1e-9}, 0));
+  const auto baseline = path_baseline(path, 0, cohort.x, cohort.outcome).front();
+  const double predictor = path.predict(cohort.x, 0)[5];
+  EXPECT_NEAR(std::exp(-baseline.at(9, predictor)), predicted_survival(model, cohort.x.row(5), 9), 1e-6);
+  EXPECT_THROW(path_baseline(path, 1, cohort.x, cohort.outcome), std::invalid_argument);
+  EXPECT_THROW(path_baseline(path, 0, cohort.x.leftCols(1), cohort.outcome), std::invalid_argument);
+}
+
 TEST(CoxPath, AConstantFeatureGetsNothing) {
   auto cohort = waves(24, 3);
   cohort.x.col(1).setConstant(0.1);
@@ -144,9 +192,11 @@ TEST(CoxPathValidation, IsGlmnets) {
   std::vector<int> fold;
   for (int i = 0; i < 24; ++i) fold.push_back(i % 4);
   const auto cv = validate_cox_path(cohort.x, cohort.outcome, fold, at({0.3, 0.1, 0.02}, 0.5));
-  const std::vector<double> mean{6.26344977903, 6.68167382029, 7.22735248288}, error{0.244924973436, 0.237542327020, 0.246018852790};
+  const std::vector<double> mean{6.26344977903, 6.68167382029, 7.22735248288},
+      error{0.244924973436, 0.237542327020, 0.246018852790};
   const auto ridge = validate_cox_path(tied.x, tied.outcome, fold, at({3, 0.1, 0.02}, 0));
-  const std::vector<double> ridge_mean{3.87696102197, 4.65201558209, 4.88926585028}, ridge_error{0.187762783621, 0.227595668939, 0.233424146954};
+  const std::vector<double> ridge_mean{3.87696102197, 4.65201558209, 4.88926585028},
+      ridge_error{0.187762783621, 0.227595668939, 0.233424146954};
   for (std::size_t k = 0; k < 3; ++k) {
     EXPECT_NEAR(cv.mean[k], mean[k], 1e-6);
     EXPECT_NEAR(cv.std_err[k], error[k], 1e-6);

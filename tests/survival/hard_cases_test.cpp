@@ -6,6 +6,7 @@
 
 #include "survival/agreement.h"
 #include "survival/binary_metrics.h"
+#include "survival/concordance.h"
 #include "survival/cox.h"
 #include "survival/discrimination.h"
 #include "survival/kaplan_meier.h"
@@ -47,6 +48,61 @@ TEST(HardCases, SeparatedCoxStopsWhereRDoesAndSaysSo) {
   EXPECT_NEAR(model.log_likelihood, -13.1585024270041, 1e-9);
   EXPECT_NEAR(model.score.chi_squared, 12.0939842006702, 1e-11);
   EXPECT_NEAR(model.concordance->c, 0.772727272727273, 1e-14);
+}
+
+const Outcome kEight{{1, 2, 3, 4, 5, 6, 7, 8}, {1, 1, 0, 1, 1, 1, 0, 1}};
+const std::vector<double> kSecond{0.3, -1, 0.5, 0.2, 1.1, -0.7, 0.4, 0.9};
+
+Eigen::MatrixXd beside_second(const std::vector<double>& first) {
+  Eigen::MatrixXd x(8, 2);
+  x << column(first), column(kSecond);
+  return x;
+}
+
+// t <- 1:8; e <- c(1,1,0,1,1,1,0,1); x <- c(9.5,8,7.2,6,5.5,4,3.1,2); z <- kSecond
+// coxph(Surv(t, e) ~ x + z, control = coxph.control(eps = 1e-14)): x orders the deaths. R leaves it after 20 steps, halved where
+// exp(x beta) leaves the range of doubles, with errors from the diagonal of the information.
+TEST(HardCases, CoxOfAnOrderedCovariateEndsWhereRDoes) {
+  const auto model = fit_cox(beside_second({9.5, 8, 7.2, 6, 5.5, 4, 3.1, 2}), kEight);
+  EXPECT_FALSE(model.converged);
+  EXPECT_EQ(model.diverging.size(), 2u);
+  EXPECT_NEAR(model.coefficient[0] / 21.43676230374710, 1, 1e-6);
+  EXPECT_NEAR(model.coefficient[1] / -7.56285361005103, 1, 1e-6);
+  EXPECT_NEAR(model.log_likelihood, -3.35520127237032e-08, 1e-12);
+  EXPECT_NEAR(model.covariance(0, 0) / 37725371.1838344, 1, 1e-5);
+  EXPECT_EQ(model.covariance(0, 1), 0);
+}
+
+// g <- c(0,0,1,0,0,0,1,0): a group without events beside an ordinary covariate, whose own numbers stay sound.
+TEST(HardCases, CoxWithAGroupWithoutEventsEndsWhereRDoes) {
+  const auto model = fit_cox(beside_second({0, 0, 1, 0, 0, 0, 1, 0}), kEight);
+  EXPECT_EQ(model.diverging, std::vector<Eigen::Index>{0});
+  EXPECT_NEAR(model.coefficient[0], -20.475790664864221, 1e-6);
+  EXPECT_NEAR(model.coefficient[1], -0.396686989336643, 1e-9);
+  EXPECT_NEAR(model.covariance(1, 1), 0.322845896200066, 1e-9);
+  EXPECT_NEAR(model.log_likelihood, -6.33267133757368, 1e-9);
+  EXPECT_NEAR(model.wald.chi_squared, 0.48741782089312, 1e-6);
+}
+
+// x <- 1e6 + z: the hazard at x = 0 leaves the range of doubles, that of a subject does not.
+// summary(survfit(f, newdata = data.frame(x = 1e6 + 0.3)), times = c(2, 5))$surv
+TEST(HardCases, CoxPredictsFarFromZero) {
+  Eigen::MatrixXd x = column(kSecond);
+  x.array() += 1e6;
+  const auto model = fit_cox(x, kEight);
+  EXPECT_NEAR(model.coefficient[0], -0.607279321016413, 1e-8);
+  const Eigen::VectorXd one = Eigen::VectorXd::Constant(1, 1e6 + 0.3);
+  EXPECT_NEAR(predicted_survival(model, one, 2), 0.794796450316945, 1e-8);
+  EXPECT_NEAR(predicted_survival(model, one, 5), 0.512424593991488, 1e-8);
+}
+
+// concordance(Surv(c(3,1,4,5,2), c(0,0,1,0,0)) ~ 1:5, timewt = "n/G2")$count: one event has nothing to be weighed against.
+TEST(HardCases, OneEventIsNotWeighed) {
+  ConcordanceOptions options;
+  options.inverse_censoring_weights = true;
+  const auto pairs = concordance({{3, 1, 4, 5, 2}, {0, 0, 1, 0, 0}}, {5, 4, 3, 2, 1}, options);
+  EXPECT_EQ(pairs.concordant, 1);
+  EXPECT_EQ(pairs.discordant, 0);
 }
 
 // coxph(Surv(1:6, rep(0, 6)) ~ x): three tests of 0 on 0 degrees of freedom, p = 1; no pair of subjects can be compared.
@@ -123,7 +179,8 @@ TEST(HardCases, SeparatedLogisticStopsWhereRDoesAndSaysSo) {
   EXPECT_GT(model.p_value()[1], 0.99);
 }
 
-// kaplan_meier_estimator and brier_score of scikit-survival take times as they are: 2 + 1e-9 is after 2, where R's survfit has one time.
+// kaplan_meier_estimator and brier_score of scikit-survival take times as they are: 2 + 1e-9 is after 2, where R's survfit has
+// one time.
 TEST(HardCases, NullSurvivalTakesTimesAsTheyAre) {
   const Outcome outcome{{1, 2, 2 + 1e-9, 3}, {1, 1, 1, 0}};
   EXPECT_DOUBLE_EQ(null_survival(outcome, {2})(0, 0), 0.5);
@@ -143,19 +200,52 @@ TEST(HardCases, KappaOfAConstantRaterHasNoScatter) {
 }
 
 // Scores that part the classes and a single class have no recalibration; nearly parted ones have.
-TEST(HardCases, CalibrationWithoutAMaximumIsUndefined) {
+TEST(HardCases, CalibrationWithoutAMaximumSaysSo) {
   const auto parted = calibration({{0, 0, 0, 1, 1, 1}, {0.1, 0.2, 0.3, 0.6, 0.7, 0.9}});
-  EXPECT_TRUE(std::isnan(parted.slope));
-  EXPECT_TRUE(std::isnan(parted.slope_std_err));
+  EXPECT_FALSE(parted.has_slope);
+  EXPECT_TRUE(parted.has_intercept);
   EXPECT_TRUE(std::isfinite(parted.in_the_large));
   const auto alone = calibration({{1, 1, 1}, {0.2, 0.5, 0.7}});
-  EXPECT_TRUE(std::isnan(alone.in_the_large));
+  EXPECT_FALSE(alone.has_intercept);
+  EXPECT_FALSE(alone.has_slope);
   EXPECT_NEAR(alone.observed_over_expected, 3 / 1.4, 1e-14);
-  EXPECT_TRUE(std::isfinite(calibration({{0, 1, 0, 1, 0, 1}, {0.1, 0.2, 0.3, 0.6, 0.7, 0.9}}).slope));
+  EXPECT_TRUE(calibration({{0, 1, 0, 1, 0, 1}, {0.1, 0.2, 0.3, 0.6, 0.7, 0.9}}).has_slope);
 }
 
-// As many right by the first alone as by the second alone: one of two tables on the tie, P = 1/2, of which half counts (Fagerland et
-// al. 2013); statsmodels' mcnemar([[., 1], [1, .]], exact=False, correction=True) is (|1 - 1| - 1)^2 / 2.
+// statsmodels 0.15: GLM(y, add_constant(logit(p)), Binomial()).fit() and GLM(y, ones, Binomial(), offset=logit(p)).fit(): bse is
+// from the weights before the last step, so its sixth digit is not that of the maximum.
+TEST(HardCases, CalibrationErrorsAreStatsmodels) {
+  const auto found = calibration({{0, 0, 1, 0, 1, 0, 1, 1}, {0.1, 0.3, 0.25, 0.4, 0.55, 0.6, 0.8, 0.95}});
+  EXPECT_NEAR(found.slope / 1.05896849712967, 1, 1e-9);
+  EXPECT_NEAR(found.slope_std_err / 0.8269554257020061, 1, 1e-9);
+  EXPECT_NEAR(found.intercept_with_slope / 0.04330468146483124, 1, 1e-9);
+  EXPECT_NEAR(found.in_the_large / 0.03511367284064769, 1, 1e-9);
+  EXPECT_NEAR(found.in_the_large_std_err / 0.8376120946856719, 1, 1e-9);
+}
+
+// One prediction for all: intercept and slope of least length, 0 and 0 for one half (statsmodels takes the pseudo-inverse).
+TEST(HardCases, CalibrationOfAConstant) {
+  const auto half = calibration({{0, 1, 1, 0, 1}, {0.5, 0.5, 0.5, 0.5, 0.5}});
+  EXPECT_EQ(half.slope, 0);
+  EXPECT_EQ(half.slope_std_err, 0);
+  EXPECT_FALSE(half.has_slope);
+  EXPECT_NEAR(half.intercept_with_slope, std::log(1.5), 1e-12);
+  const auto other = calibration({{0, 1, 1, 0, 1}, {0.8, 0.8, 0.8, 0.8, 0.8}});
+  const double k = std::log(4.0);
+  EXPECT_NEAR(other.intercept_with_slope + k * other.slope, std::log(1.5), 1e-12);
+  EXPECT_NEAR(other.slope, k * other.intercept_with_slope, 1e-12);
+}
+
+// scikit-learn averages the recall of the classes that occur.
+TEST(HardCases, BalancedAccuracyOfOneClass) {
+  const auto found = confusion({{1, 1, 1, 1}, {0.9, 0.2, 0.8, 0.7}}, 0.5);
+  EXPECT_DOUBLE_EQ(found.balanced_accuracy, 0.75);
+  EXPECT_TRUE(std::isnan(found.specificity.value));
+  EXPECT_DOUBLE_EQ(confusion({{0, 0}, {0.9, 0.2}}, 0.5).balanced_accuracy, 0.5);
+}
+
+// As many right by the first alone as by the second alone: one of two tables on the tie, P = 1/2, of which half counts (Fagerland
+// et al. 2013); statsmodels' mcnemar([[., 1], [1, .]], exact=False, correction=True) is (|1 - 1| - 1)^2 / 2.
 TEST(HardCases, McNemarOnATie) {
   const auto test = mcnemar({1, 0}, {0, 1});
   EXPECT_EQ(test.exact_p, 1);
@@ -165,7 +255,8 @@ TEST(HardCases, McNemarOnATie) {
   EXPECT_NEAR(test.corrected_p, 0.479500122186953, 1e-14);
 }
 
-// scipy 1.17: wilcoxon of pairs that agree is 1 while it is exact (13 pairs) and undefined beyond; spearmanr of three in order has p = 0.
+// scipy 1.17: wilcoxon of pairs that agree is 1 while it is exact (13 pairs) and undefined beyond; spearmanr of three in order
+// has p = 0.
 TEST(HardCases, ComparisonsWithNothingBetween) {
   EXPECT_EQ(wilcoxon_signed_rank(kTwelve, kTwelve).p, 1);
   EXPECT_TRUE(std::isnan(wilcoxon_signed_rank(std::vector<double>(14, 1), std::vector<double>(14, 1)).p));

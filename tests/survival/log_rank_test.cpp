@@ -81,7 +81,9 @@ TEST(LogRank, PIsUniformWithoutAnEffect) {
   }
   std::sort(p.begin(), p.end());
   double distance = 0;
-  for (std::size_t i = 0; i < p.size(); ++i) distance = std::max(distance, std::abs(p[i] - (static_cast<double>(i) + 0.5) / draws));
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    distance = std::max(distance, std::abs(p[i] - (static_cast<double>(i) + 0.5) / draws));
+  }
   EXPECT_LT(distance, 1.95 / std::sqrt(draws));
 }
 

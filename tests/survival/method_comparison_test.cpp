@@ -70,10 +70,11 @@ TEST(LinCcc, IntervalCoversTheTruth) {
   constexpr int kStudies = 400;
   for (int study = 0; study < kStudies; ++study) {
     Values a, b;
-    for (int i = 0; i < 80; ++i) {   // variance 2 each, covariance 1, shift 0.5: ccc = 2 / (4 + 0.25)
+    for (int i = 0; i < 80; ++i) {   // variance 2 each, covariance 1, shift 0.5: ccc = 2 / (4 + 0.25) {
       const auto normal = [&] {
         return std::sqrt(-2 * std::log(1 - random.uniform())) * std::cos(6.283185307179586 * random.uniform());
       };
+    }
       const double common = normal();
       a.push_back(common + normal());
       b.push_back(common + normal() + 0.5);
@@ -143,7 +144,8 @@ double slow_wilcoxon(const Values& d) {
 }
 
 TEST(Wilcoxon, ExactAgreesWithAllSigns) {
-  for (const Values& d : {Values{1, 2, -3, 4, 5, 6}, Values{-0.5, 1.1, 2.2, 3, -4.4, 5.1, 6, 7, -8.8, 10}, Values{1, 1, -1, 2, 3, 3}}) {
+  for (const Values& d :
+       {Values{1, 2, -3, 4, 5, 6}, Values{-0.5, 1.1, 2.2, 3, -4.4, 5.1, 6, 7, -8.8, 10}, Values{1, 1, -1, 2, 3, 3}}) {
     const auto test = wilcoxon_signed_rank(d, Values(d.size(), 0.0));
     EXPECT_EQ(test.method, "exact");
     EXPECT_NEAR(test.p, slow_wilcoxon(d), 1e-12);

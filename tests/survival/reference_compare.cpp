@@ -86,7 +86,9 @@ class Comparer {
       } else if (key == "max_abs_grad" && value.is_number() && actual[key].is_number()) {
         // How far from the optimum the reference stopped: nearer is no miss.
         ++result_.compared;
-        if (!(actual[key].get<double>() <= value.get<double>() + tolerance.abs)) miss(below, "at most " + short_text(value), short_text(actual[key]));
+        if (!(actual[key].get<double>() <= value.get<double>() + tolerance.abs)) {
+          miss(below, "at most " + short_text(value), short_text(actual[key]));
+        }
       } else {
         visit(value, actual[key], below, tolerance_of(key, tolerance));
       }
@@ -95,12 +97,18 @@ class Comparer {
 
   /// Variables of a forest with their share of the importance, averaged over seeds, the largest first. Two that stand
   /// nearer than the margin may change places.
-  static bool is_share_table(const json& expected) { return expected.size() == 2 && expected.contains("name") && expected.contains("share"); }
+  static bool is_share_table(const json& expected) {
+    return expected.size() == 2 && expected.contains("name") && expected.contains("share");
+  }
 
   void compare_shares(const json& expected, const json& actual, const std::string& path) {
     const json& names = expected["name"];
-    const auto complete = [&](const char* key) { return actual.contains(key) && actual[key].is_array() && actual[key].size() == names.size(); };
-    if (!complete("name") || !complete("share")) return miss(path, "names and shares of " + std::to_string(names.size()), "something else");
+    const auto complete = [&](const char* key) {
+      return actual.contains(key) && actual[key].is_array() && actual[key].size() == names.size();
+    };
+    if (!complete("name") || !complete("share")) {
+      return miss(path, "names and shares of " + std::to_string(names.size()), "something else");
+    }
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (names[i].is_null()) continue;   // fewer variables than places
       const std::string place = path + "/" + names[i].get<std::string>();
@@ -119,7 +127,8 @@ class Comparer {
   /// The scatter over a handful of seeds is itself known to a factor: over ten seeds, beyond 4 lies 1 in 5,000 (F test).
   void compare_scatter(double expected, double margin, const json& actual, const std::string& path) {
     ++result_.compared;
-    if (!actual.is_number() || !(actual.get<double>() <= 4 * expected + margin) || !(actual.get<double>() >= expected / 4 - margin)) {
+    if (!actual.is_number() || !(actual.get<double>() <= 4 * expected + margin) ||
+        !(actual.get<double>() >= expected / 4 - margin)) {
       miss(path, text_of(expected) + " within a factor of 4", short_text(actual));
     }
   }

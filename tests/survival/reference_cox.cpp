@@ -2,6 +2,7 @@
 
 #include "survival/cox.h"
 #include "survival/distributions.h"
+#include "tests/survival/reference_design.h"
 #include "tests/survival/reference_handlers.h"
 #include "tools/base/error.h"
 
@@ -62,15 +63,20 @@ json predictions(const CoxModel& model, const Eigen::MatrixXd& x, const std::vec
   return {{"time", times}, {"surv", survival}};
 }
 
-json describe(const Case& test, const std::string& ties, const Eigen::MatrixXd& x, const Outcome& outcome, CoxOptions options) {
+json describe(const Case& test, const std::string& ties, const Design& design, const Outcome& outcome, CoxOptions options) {
   if (ties != "efron" && ties != "breslow") throw InputError("unknown ties '" + ties + "'");
   options.ties = ties == "efron" ? CoxTies::efron : CoxTies::breslow;
+  const Eigen::MatrixXd& x = design.x;
   const CoxModel model = fit_cox(x, outcome, options);
-  const auto names = test.column_list("covariates");
+  const auto& names = design.names;
   const double level = test.settings.value("conf_level", 0.95), z = normal_z(level);
   const Eigen::VectorXd error = model.used_std_err(), b = model.coefficient;
-  json result = {{"coef", named(names, b)}, {"se", named(names, model.std_err)}, {"z", named(names, model.z())},
-                 {"p", named(names, model.p_value())}, {"hr", named(names, b.array().exp())}, {"vcov", matrix_json(model.covariance)}};
+  json result = {{"coef", named(names, b)},
+                 {"se", named(names, model.std_err)},
+                 {"z", named(names, model.z())},
+                 {"p", named(names, model.p_value())},
+                 {"hr", named(names, b.array().exp())},
+                 {"vcov", matrix_json(model.robust_covariance.value_or(model.covariance))}};
   const std::string percent = std::to_string(std::lround(100 * level));
   result["hr_lower" + percent] = named(names, (b - z * error).array().exp());
   result["hr_upper" + percent] = named(names, (b + z * error).array().exp());
@@ -94,14 +100,16 @@ json describe(const Case& test, const std::string& ties, const Eigen::MatrixXd& 
   result["martingale_residuals_first5"] = list_of(residuals.martingale.head(shown));
   result["deviance_residuals_first5"] = list_of(residuals.deviance.head(shown));
   result["linear_predictor_uncentered_first5"] = list_of(model.linear_predictor.head(shown));
-  result["schoenfeld_first"] = residuals.schoenfeld.rows() > 0 ? list_of(residuals.schoenfeld.row(0)) : json(std::vector<json>(names.size()));
+  result["schoenfeld_first"] =
+      residuals.schoenfeld.rows() > 0 ? list_of(residuals.schoenfeld.row(0)) : json(std::vector<json>(names.size()));
   result["zph"] = zph_json(model, x, outcome, options, names);
   if (!options.strata) {
     const auto times = test.times_at("/" + ties + "/baseline_cumhaz_x0/time");
     json hazard = json::array();
     for (const double time : times) hazard.push_back(number(model.baseline[0].at(time)));
     result["baseline_cumhaz_x0"] = {{"time", times}, {"cumhaz", hazard}};
-    result["predicted_survival_first3rows"] = predictions(model, x, test.times_at("/" + ties + "/predicted_survival_first3rows/time"));
+    result["predicted_survival_first3rows"] =
+        predictions(model, x, test.times_at("/" + ties + "/predicted_survival_first3rows/time"));
   }
   return result;
 }
@@ -115,11 +123,7 @@ json run_cox(const Case& test) {
   needed.insert(needed.end(), covariates.begin(), covariates.end());
   needed.insert(needed.end(), {strata, cluster});
   const auto rows = complete_rows(test.data, needed);
-  Eigen::MatrixXd x(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(covariates.size()));
-  for (std::size_t j = 0; j < covariates.size(); ++j) {
-    const auto values = numbers_in(test.data, rows, covariates[j]);
-    x.col(static_cast<Eigen::Index>(j)) = Eigen::Map<const Eigen::VectorXd>(values.data(), x.rows());
-  }
+  const Design design = design_of(test.data, rows, covariates);
   CoxOptions options;
   if (!strata.empty()) options.strata = make_groups(texts_in(test.data, rows, strata));
   if (!cluster.empty()) options.clusters = make_groups(texts_in(test.data, rows, cluster));
@@ -130,7 +134,7 @@ json run_cox(const Case& test) {
     ties = asked.is_array() ? asked.get<std::vector<std::string>>() : std::vector<std::string>{asked.get<std::string>()};
   }
   json result;
-  for (const auto& name : ties) result[name] = describe(test, name, x, outcome, options);
+  for (const auto& name : ties) result[name] = describe(test, name, design, outcome, options);
   return result;
 }
 

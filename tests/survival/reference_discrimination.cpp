@@ -44,8 +44,12 @@ json scikit_harrell(const Outcome& outcome, const std::vector<double>& risk) {
   ConcordanceOptions options;
   options.convention = IpcwConvention::scikit_survival;
   const Concordance pairs = concordance(outcome, risk, options);
-  return {{"c", number(pairs.c)}, {"concordant", pairs.concordant}, {"discordant", pairs.discordant}, {"tied_risk", pairs.tied_risk},
-          {"tied_time", pairs.event_censored_at_one_time}, {"lifelines", number(pairs.c)}};
+  return {{"c", number(pairs.c)},
+          {"concordant", pairs.concordant},
+          {"discordant", pairs.discordant},
+          {"tied_risk", pairs.tied_risk},
+          {"tied_time", pairs.event_censored_at_one_time},
+          {"lifelines", number(pairs.c)}};
 }
 
 json scikit_uno(const Outcome& outcome, const std::vector<double>& risk, double tau) {
@@ -55,7 +59,10 @@ json scikit_uno(const Outcome& outcome, const std::vector<double>& risk, double 
     const Concordance plain = concordance(outcome, risk, options);
     options.inverse_censoring_weights = true;
     options.tau = tau;
-    return {{"tau", tau}, {"c", number(concordance(outcome, risk, options).c)}, {"concordant", plain.concordant}, {"discordant", plain.discordant}};
+    return {{"tau", tau},
+            {"c", number(concordance(outcome, risk, options).c)},
+            {"concordant", plain.concordant},
+            {"discordant", plain.discordant}};
   });
 }
 
@@ -65,7 +72,11 @@ json scikit_auc(const Outcome& outcome, const std::vector<double>& risk, const s
 }
 
 json curve_json(const TimeCurve& curve, const char* name) {
-  return {{"times", curve.time}, {name, numbers(curve.value)}, {"se", numbers(curve.std_err)}, {"lower", numbers(curve.lower)}, {"upper", numbers(curve.upper)}};
+  return {{"times", curve.time},
+          {name, numbers(curve.value)},
+          {"se", numbers(curve.std_err)},
+          {"lower", numbers(curve.lower)},
+          {"upper", numbers(curve.upper)}};
 }
 
 /// Predicted survival lies in a table beside the data, one column "s_<time>" a time.
@@ -96,7 +107,8 @@ Predictions read_predictions(const Case& test, const std::vector<std::size_t>& r
   return found;
 }
 
-json r_results(const Outcome& outcome, const std::vector<double>& risk, const std::vector<double>& times, double tau, const Predictions& predictions) {
+json r_results(const Outcome& outcome, const std::vector<double>& risk, const std::vector<double>& times, double tau,
+               const Predictions& predictions) {
   json result;
   result["harrell"] = r_concordance(outcome, risk, false, std::nullopt);
   result["harrell_tau"] = r_concordance(outcome, risk, false, tau);
@@ -112,7 +124,8 @@ json r_results(const Outcome& outcome, const std::vector<double>& risk, const st
   return result;
 }
 
-json scikit_results(const Outcome& outcome, const std::vector<double>& risk, const std::vector<double>& times, double tau, const Predictions& predictions) {
+json scikit_results(const Outcome& outcome, const std::vector<double>& risk, const std::vector<double>& times, double tau,
+                    const Predictions& predictions) {
   json result;
   result["harrell"] = scikit_harrell(outcome, risk);
   result["harrell_lp_rounded_1dp"] = scikit_harrell(outcome, rounded(risk));
@@ -128,11 +141,26 @@ json scikit_results(const Outcome& outcome, const std::vector<double>& risk, con
                              {"ibs_trapezoid", number(null_score.integrated)}};
   if (predictions.survival.size() == 0) return result;
   const auto score = brier_score(outcome, predictions.survival, times, scikit);
-  result["brier_sksurv"] = {{"times", times}, {"brier", numbers(score.value)}, {"ibs_trapezoid", number(score.integrated)}, {"surv_csv", predictions.name}};
+  result["brier_sksurv"] = {{"times", times},
+                            {"brier", numbers(score.value)},
+                            {"ibs_trapezoid", number(score.integrated)},
+                            {"surv_csv", predictions.name}};
   std::vector<double> scaled;
   for (std::size_t k = 0; k < times.size(); ++k) scaled.push_back(1 - score.value[k] / null_score.value[k]);
   result["scaled_brier"] = numbers(scaled);
   return result;
+}
+
+/// What `whole` lacks of `other`.
+void add_missing(json& whole, const json& other) {
+  if (!whole.is_object() || !other.is_object()) return;
+  for (const auto& [key, value] : other.items()) {
+    if (whole.contains(key)) {
+      add_missing(whole[key], value);
+    } else {
+      whole[key] = value;
+    }
+  }
 }
 
 }  // namespace
@@ -146,9 +174,11 @@ json run_discrimination(const Case& test) {
   const auto times = test.settings.at("times").get<std::vector<double>>();
   const double tau = test.settings.value("tau", times.back());
   const Predictions predictions = read_predictions(test, rows, times);
-  // Cases come in pairs: R's names the table of predictions, scikit-survival's says how censoring is estimated.
-  return test.settings.contains("surv_csv") ? r_results(outcome, risk, times, tau, predictions)
-                                            : scikit_results(outcome, risk, times, tau, predictions);
+  // Cases come in pairs, one for each convention; R's names the table of predictions. Both know 'harrell', with keys of their own.
+  json result = scikit_results(outcome, risk, times, tau, predictions), other = r_results(outcome, risk, times, tau, predictions);
+  if (test.settings.contains("surv_csv")) std::swap(result, other);
+  add_missing(result, other);
+  return result;
 }
 
 }  // namespace clmnet::survival::reference

@@ -65,7 +65,8 @@ json importance_of(const Eigen::MatrixXd& x, const std::vector<int>& label, Fore
   }
   std::vector<std::size_t> order(names.size());
   std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return share[static_cast<Eigen::Index>(a)] > share[static_cast<Eigen::Index>(b)]; });
+  std::sort(order.begin(), order.end(),
+            [&](auto a, auto b) { return share[static_cast<Eigen::Index>(a)] > share[static_cast<Eigen::Index>(b)]; });
   // Ten places, as the reference prints them; null where there are fewer variables.
   json result = {{"name", json::array()}, {"share", json::array()}};
   for (std::size_t place = 0; place < 10; ++place) {
@@ -135,16 +136,26 @@ json run_random_forest(const Case& test) {
   const auto by_probability = class_scores(out.probability, label, 1e-3), by_vote = class_scores(out.vote, label);
   const Holdout holdout(rows.size());
   const auto test_label = take(label, holdout.test);
-  const auto tested = RandomForest::fit(take(x, holdout.train), take(label, holdout.train), options)
-                          .predict_probability(take(x, holdout.test));
+  Eigen::MatrixXd tested = RandomForest::fit(take(x, holdout.train), take(label, holdout.train), options)
+                               .predict_probability(take(x, holdout.test));
+  // The training part may lack the last classes: nothing was learnt of them.
+  const Eigen::Index learnt = tested.cols();
+  tested.conservativeResize(Eigen::NoChange, static_cast<Eigen::Index>(classes.size()));
+  tested.rightCols(tested.cols() - learnt).setZero();
   const auto test_scores = class_scores(tested, test_label);
-  json result = {{"ranger_oob_accuracy_vote", number(by_vote.accuracy)}, {"ranger_oob_accuracy_prob", number(by_probability.accuracy)},
-                 {"ranger_oob_auc", auc_of(out.probability, label)}, {"ranger_oob_brier", number(by_probability.brier_true)},
-                 {"randomForest_oob_accuracy", number(by_vote.accuracy)}, {"ranger_test_accuracy", number(test_scores.accuracy)},
-                 {"ranger_test_auc", auc_of(tested, test_label)}, {"ranger_test_brier_multi", number(test_scores.brier)},
+  json result = {{"ranger_oob_accuracy_vote", number(by_vote.accuracy)},
+                 {"ranger_oob_accuracy_prob", number(by_probability.accuracy)},
+                 {"ranger_oob_auc", auc_of(out.probability, label)},
+                 {"ranger_oob_brier", number(by_probability.brier_true)},
+                 {"randomForest_oob_accuracy", number(by_vote.accuracy)},
+                 {"ranger_test_accuracy", number(test_scores.accuracy)},
+                 {"ranger_test_auc", auc_of(tested, test_label)},
+                 {"ranger_test_brier_multi", number(test_scores.brier)},
                  {"top10_gini_importance", importance_of(x, label, options, columns)},
-                 {"oob_accuracy", number(by_probability.accuracy)}, {"oob_logloss_clip1e3", number(by_probability.log_loss)},
-                 {"oob_auc", auc_of(out.probability, label)}, {"test_accuracy", number(test_scores.accuracy)},
+                 {"oob_accuracy", number(by_probability.accuracy)},
+                 {"oob_logloss_clip1e3", number(by_probability.log_loss)},
+                 {"oob_auc", auc_of(out.probability, label)},
+                 {"test_accuracy", number(test_scores.accuracy)},
                  {"test_auc", auc_of(tested, test_label)}};
   return result;
 }

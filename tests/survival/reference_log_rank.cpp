@@ -11,8 +11,13 @@ using Kind = LogRankWeight::Kind;
 
 json vector_of(const Eigen::VectorXd& values) { return numbers({values.begin(), values.end()}); }
 
+/// Without events nothing is tested: survdiff's statistic is 0, its p undefined.
+json statistic_of(const LogRank& test) { return test.observed.sum() == 0 ? json(0.0) : number(test.chi_squared); }
+
+int freedom_of(const LogRank& test) { return test.observed.sum() == 0 ? static_cast<int>(test.groups.size()) - 1 : test.df; }
+
 json survdiff(const LogRank& test) {
-  return {{"chisq", number(test.chi_squared)}, {"df", test.df}, {"p", number(test.p)},
+  return {{"chisq", statistic_of(test)}, {"df", freedom_of(test)}, {"p", number(test.p)},
           {"observed", vector_of(test.weighted_observed)}, {"expected", vector_of(test.weighted_expected)}};
 }
 
@@ -21,7 +26,7 @@ json weighted(const LogRank& test, const std::vector<double>& scores) {
                       {"p", number(test.trend_p)}};
   return {{"trend", trend}, {"groups", test.groups}, {"n", test.n}, {"observed", vector_of(test.observed)},
           {"expected", vector_of(test.expected)}, {"weighted_U", vector_of(test.score)},
-          {"var_diag", vector_of(test.variance.diagonal())}, {"chisq", number(test.chi_squared)}, {"df", test.df},
+          {"var_diag", vector_of(test.variance.diagonal())}, {"chisq", statistic_of(test)}, {"df", freedom_of(test)},
           {"p", number(test.p)}};
 }
 

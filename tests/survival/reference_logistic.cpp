@@ -5,6 +5,7 @@
 #include "survival/logistic.h"
 #include "survival/logistic_penalised.h"
 #include "survival/roc.h"
+#include "tests/survival/reference_design.h"
 #include "tests/survival/reference_handlers.h"
 
 namespace clmnet::survival::reference {
@@ -31,8 +32,8 @@ Eigen::MatrixXd covariates_of(const Case& test, const std::vector<std::size_t>& 
   return x;
 }
 
-json glm_json(const Case& test, const std::vector<std::string>& names, const Eigen::MatrixXd& x, const std::vector<std::uint8_t>& y,
-              const LogisticOptions& options) {
+json glm_json(const Case& test, const std::vector<std::string>& names, const Eigen::MatrixXd& x,
+              const std::vector<std::uint8_t>& y, const LogisticOptions& options) {
   const LogisticModel model = fit_logistic(x, y, options);
   const double level = test.settings.value("conf_level", 0.95);
   const auto named = [&](const Eigen::VectorXd& values) {
@@ -40,8 +41,12 @@ json glm_json(const Case& test, const std::vector<std::string>& names, const Eig
     for (std::size_t j = 0; j < names.size(); ++j) result[names[j]] = number(values[static_cast<Eigen::Index>(j)]);
     return result;
   };
-  json result = {{"coef", named(model.coefficient)}, {"se", named(model.std_err)}, {"z", named(model.z())}, {"p", named(model.p_value())},
-                 {"or", named(model.coefficient.array().exp())}, {"vcov", rows_of(model.covariance)}};
+  json result = {{"coef", named(model.coefficient)},
+                 {"se", named(model.std_err)},
+                 {"z", named(model.z())},
+                 {"p", named(model.p_value())},
+                 {"or", named(model.coefficient.array().exp())},
+                 {"vcov", rows_of(model.covariance)}};
   const std::string percent = std::to_string(std::lround(100 * level));
   for (Eigen::Index j = 0; j < model.coefficient.size(); ++j) {
     const Interval wald = model.wald_interval(j, level), profile = profile_interval_by_spline(model, j, x, y, options, level);
@@ -55,12 +60,17 @@ json glm_json(const Case& test, const std::vector<std::string>& names, const Eig
   result["converged"] = model.converged;
   result["auc"] = number(auc({y, {model.fitted.begin(), model.fitted.end()}}));
   double brier = 0;
-  for (std::size_t i = 0; i < y.size(); ++i) brier += std::pow(model.fitted[static_cast<Eigen::Index>(i)] - y[i], 2) / static_cast<double>(y.size());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    brier += std::pow(model.fitted[static_cast<Eigen::Index>(i)] - y[i], 2) / static_cast<double>(y.size());
+  }
   result["brier"] = brier;
   const int groups = 10;
   if (y.size() >= static_cast<std::size_t>(groups)) {
     const TestResult fit = hosmer_lemeshow(model.fitted, y, groups);
-    result["hosmer_lemeshow"] = {{"chisq", number(fit.chi_squared)}, {"df", fit.df}, {"p", number(fit.p)}, {"grouping", "cut(rank(p,first),10) equal-width on rank"}};
+    result["hosmer_lemeshow"] = {{"chisq", number(fit.chi_squared)},
+                                 {"df", fit.df},
+                                 {"p", number(fit.p)},
+                                 {"grouping", "cut(rank(p,first),10) equal-width on rank"}};
   }
   result["fitted_first5"] = list_of(model.fitted.head(std::min(kFittedRows, model.fitted.size())));
   return result;
@@ -161,7 +171,7 @@ json ridge_json(const Eigen::MatrixXd& x, const std::vector<int>& label, const P
 }  // namespace
 
 json run_logistic(const Case& test) {
-  auto names = test.column_list("covariates");
+  const auto names = test.column_list("covariates");
   const std::string outcome = test.column("y"), weight = test.column("weights");
   auto needed = names;
   needed.insert(needed.end(), {outcome, weight});
@@ -175,9 +185,9 @@ json run_logistic(const Case& test) {
     const auto values = numbers_in(test.data, rows, weight);
     options.weights = Eigen::Map<const Eigen::VectorXd>(values.data(), static_cast<Eigen::Index>(values.size()));
   }
-  const Eigen::MatrixXd x = covariates_of(test, rows, names);
-  names.insert(names.begin(), "(Intercept)");
-  return glm_json(test, names, x, y, options);
+  Design design = design_of(test.data, rows, names);
+  design.names.insert(design.names.begin(), "(Intercept)");
+  return glm_json(test, design.names, design.x, y, options);
 }
 
 json run_ridge_logistic(const Case& test) {
@@ -206,7 +216,8 @@ json run_ridge_logistic(const Case& test) {
   const PenalisedLogistic model = fit_ridge_logistic(x, label);
   result["mean"] = list_of(model.mean);
   // A constant column is divided by 1, its deviation is still 0.
-  result["sd_population"] = list_of((x.rowwise() - x.colwise().mean()).colwise().squaredNorm().cwiseSqrt() / std::sqrt(static_cast<double>(x.rows())));
+  result["sd_population"] =
+      list_of((x.rowwise() - x.colwise().mean()).colwise().squaredNorm().cwiseSqrt() / std::sqrt(static_cast<double>(x.rows())));
   return result;
 }
 

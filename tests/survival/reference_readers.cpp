@@ -30,8 +30,13 @@ json analysis(const TreatmentTest& test, const std::vector<std::string>& treatme
   result["single"] = json::array();
   for (const auto& d : test.differences) {
     result["differences"].push_back({{"pair", {label(treatments[d.first]), label(treatments[d.second])}},
-                                     {"diff", number(d.estimate)}, {"se", number(d.std_err)}, {"df", number(d.df)},
-                                     {"t", number(d.t)}, {"p", number(d.p)}, {"lower", number(d.lower)}, {"upper", number(d.upper)}});
+                                     {"diff", number(d.estimate)},
+                                     {"se", number(d.std_err)},
+                                     {"df", number(d.df)},
+                                     {"t", number(d.t)},
+                                     {"p", number(d.p)},
+                                     {"lower", number(d.lower)},
+                                     {"upper", number(d.upper)}});
   }
   for (const auto& s : test.single) {
     result["single"].push_back({{"treatment", label(treatments[s.first])}, {"estimate", number(s.estimate)},
@@ -73,14 +78,16 @@ double level_of(const Case& test) { return 1 - test.settings.value("alpha", 0.05
 /// What programs that print to fewer digits published for the same data: the numbers of one analysis by their names.
 json published_names(const ObuchowskiRockette& r) {
   const auto& random = r.random_readers_random_cases;
-  json result = {{"ms_t", number(r.ms_t)}, {"ms_r", number(r.ms_r)}, {"ms_tr", number(r.ms_tr)}, {"cov1", number(r.cov1)}, {"cov2", number(r.cov2)},
-                 {"cov3", number(r.cov3)}, {"var_error", number(r.var_error)}, {"auc", matrix(r.fom)}, {"denominator", number(random.denominator)},
-                 {"F", number(random.statistic)}, {"ddf", number(random.df2)}, {"p", number(random.p)}};
+  json result = {{"ms_t", number(r.ms_t)},           {"ms_r", number(r.ms_r)},    {"ms_tr", number(r.ms_tr)},
+                 {"cov1", number(r.cov1)},           {"cov2", number(r.cov2)},    {"cov3", number(r.cov3)},
+                 {"var_error", number(r.var_error)}, {"auc", matrix(r.fom)},      {"denominator", number(random.denominator)},
+                 {"F", number(random.statistic)},    {"ddf", number(random.df2)}, {"p", number(random.p)}};
   const auto test_json = [](const TreatmentTest& test, const char* statistic) {
     json entry = {{statistic, number(test.statistic)}, {"ddf", number(test.df2)}, {"p", number(test.p)}};
     if (test.differences.empty()) return entry;
     const auto& d = test.differences.front();
-    entry.update({{"diff", number(d.estimate)}, {"se", number(d.std_err)}, {"lower", number(d.lower)}, {"upper", number(d.upper)}});
+    entry.update(
+        {{"diff", number(d.estimate)}, {"se", number(d.std_err)}, {"lower", number(d.lower)}, {"upper", number(d.upper)}});
     return entry;
   };
   result["RRRC"] = test_json(random, "F");
@@ -113,8 +120,9 @@ FrocStudy froc_study_of(const Case& test) {
   }
   std::vector<FrocMark> marks;
   const auto& data = test.data;
-  const auto treatment = data.column(name("treatment")), reader = data.column(name("reader")), case_id = data.column(name("case")),
-             mark = data.column(name("mark")), lesion = data.column(name("lesion")), rating = data.column(name("rating"));
+  const auto treatment = data.column(name("treatment")), reader = data.column(name("reader")),
+             case_id = data.column(name("case")), mark = data.column(name("mark")), lesion = data.column(name("lesion")),
+             rating = data.column(name("rating"));
   for (std::size_t row = 0; row < data.rows(); ++row) {
     const int hit = data.cell(row, mark) == "LL" ? static_cast<int>(data.number(row, lesion)) : 0;
     marks.push_back({data.cell(row, treatment), data.cell(row, reader), data.cell(row, case_id), hit, data.number(row, rating)});
@@ -148,7 +156,9 @@ json run_mrmc(const Case& test) {
              cases = texts_in(test.data, rows, case_id);
   const auto truths = numbers_in(test.data, rows, truth), values = numbers_in(test.data, rows, rating);
   std::vector<Rating> ratings;
-  for (std::size_t i = 0; i < rows.size(); ++i) ratings.push_back({treatments[i], readers[i], cases[i], truths[i] == 1, values[i]});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ratings.push_back({treatments[i], readers[i], cases[i], truths[i] == 1, values[i]});
+  }
   const ReaderStudy study = make_reader_study(ratings);
   const Eigen::MatrixXd auc = reader_auc(study);
   const auto analyse = [&](AucCovariance method) {

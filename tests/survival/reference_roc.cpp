@@ -61,10 +61,19 @@ json proportion_json(const Proportion& p) {
 
 json threshold_json(const Scored& data, double threshold) {
   const Confusion c = confusion(data, threshold);
-  return {{"tp", c.true_positive}, {"fp", c.false_positive}, {"tn", c.true_negative}, {"fn", c.false_negative},
-          {"sens", proportion_json(c.sensitivity)}, {"spec", proportion_json(c.specificity)}, {"ppv", proportion_json(c.positive_predictive_value)},
-          {"npv", proportion_json(c.negative_predictive_value)}, {"accuracy", proportion_json(c.accuracy)}, {"f1", number(c.f1)},
-          {"mcc", number(c.matthews)}, {"balanced_accuracy", number(c.balanced_accuracy)}, {"net_benefit", number(c.net_benefit)},
+  return {{"tp", c.true_positive},
+          {"fp", c.false_positive},
+          {"tn", c.true_negative},
+          {"fn", c.false_negative},
+          {"sens", proportion_json(c.sensitivity)},
+          {"spec", proportion_json(c.specificity)},
+          {"ppv", proportion_json(c.positive_predictive_value)},
+          {"npv", proportion_json(c.negative_predictive_value)},
+          {"accuracy", proportion_json(c.accuracy)},
+          {"f1", number(c.f1)},
+          {"mcc", number(c.matthews)},
+          {"balanced_accuracy", number(c.balanced_accuracy)},
+          {"net_benefit", number(c.net_benefit)},
           {"net_benefit_all", number(c.net_benefit_all)}};
 }
 
@@ -77,8 +86,12 @@ void add_probability_metrics(json& result, const Scored& data) {
   result["ece_10_equal_width"] = number(scores.expected_calibration_error);
   const double clip = 1e-6;
   const Calibration found = calibration(data, clip);
-  result["calibration"] = {{"slope", number(found.slope)}, {"slope_se", number(found.slope_std_err)}, {"intercept_with_slope", number(found.intercept_with_slope)},
-                           {"calibration_in_the_large", number(found.in_the_large)}, {"citl_se", number(found.in_the_large_std_err)}, {"clip", clip},
+  result["calibration"] = {{"slope", number(found.slope)},
+                           {"slope_se", number(found.slope_std_err)},
+                           {"intercept_with_slope", number(found.intercept_with_slope)},
+                           {"calibration_in_the_large", number(found.in_the_large)},
+                           {"citl_se", number(found.in_the_large_std_err)},
+                           {"clip", clip},
                            {"o_over_e", number(found.observed_over_expected)}};
 }
 
@@ -87,10 +100,19 @@ json describe(const Case& test, const Scored& data, const std::optional<Groups>&
   const RocCurve roc = roc_curve(data);
   const PrecisionRecall pr = precision_recall(data);
   const OperatingPoint best = youden_point(data);
-  json result = {{"auc", number(auc(data))}, {"partial_auc_fpr_0_2_mcclish", number(partial_auc(data, 0.2).standardised)},
-                 {"average_precision", number(pr.average_precision)}, {"aupr_trapezoid", number(pr.trapezoid)}, {"n", data.score.size()}, {"n_pos", n_positive}};
-  result["youden"] = {{"j", number(best.youden)}, {"threshold", number(best.threshold)}, {"sens", number(best.sensitivity)}, {"spec", number(best.specificity)}};
-  result["roc"] = {{"fpr", numbers(roc.false_positive_rate)}, {"tpr", numbers(roc.true_positive_rate)}, {"threshold", numbers(roc.threshold)}};
+  json result = {{"auc", number(auc(data))},
+                 {"partial_auc_fpr_0_2_mcclish", number(partial_auc(data, 0.2).standardised)},
+                 {"average_precision", number(pr.average_precision)},
+                 {"aupr_trapezoid", number(pr.trapezoid)},
+                 {"n", data.score.size()},
+                 {"n_pos", n_positive}};
+  result["youden"] = {{"j", number(best.youden)},
+                      {"threshold", number(best.threshold)},
+                      {"sens", number(best.sensitivity)},
+                      {"spec", number(best.specificity)}};
+  result["roc"] = {{"fpr", numbers(roc.false_positive_rate)},
+                   {"tpr", numbers(roc.true_positive_rate)},
+                   {"threshold", numbers(roc.threshold)}};
   result["pr"] = {{"precision", numbers(pr.precision)}, {"recall", numbers(pr.recall)}, {"threshold", numbers(pr.threshold)}};
   for (const double threshold : test.settings.value("thresholds", std::vector<double>{0.3, 0.5})) {
     char key[40];
@@ -100,7 +122,9 @@ json describe(const Case& test, const Scored& data, const std::optional<Groups>&
   add_probability_metrics(result, data);
   result["bootstrap_auc_unstratified"] = bootstrap_json(data, BootstrapUnit::subject, {});
   result["bootstrap_auc_stratified"] = bootstrap_json(data, BootstrapUnit::subject_within_class, {});
-  if (clusters) result["bootstrap_auc_cluster_" + test.column("cluster")] = bootstrap_json(data, BootstrapUnit::cluster, clusters);
+  if (clusters) {
+    result["bootstrap_auc_cluster_" + test.column("cluster")] = bootstrap_json(data, BootstrapUnit::cluster, clusters);
+  }
   return result;
 }
 
@@ -142,19 +166,30 @@ json run_delong(const Case& test) {
     const DelongAuc one = delong(data.score[k]);
     const PartialAuc part = partial_auc(data.score[k], 0.2);
     json& entry = result[data.names[k]];
-    entry = {{"auc", number(one.auc)}, {"var_delong", number(one.variance)}, {"ci95", interval_json(one.interval(0.95))}, {"ci90", interval_json(one.interval(0.9))},
-             {"partial_auc_spec_1_0.8_raw", number(part.area)}, {"partial_auc_spec_1_0.8_mcclish", number(part.standardised)}};
+    entry = {{"auc", number(one.auc)},
+             {"var_delong", number(one.variance)},
+             {"ci95", interval_json(one.interval(0.95))},
+             {"ci90", interval_json(one.interval(0.9))},
+             {"partial_auc_spec_1_0.8_raw", number(part.area)},
+             {"partial_auc_spec_1_0.8_mcclish", number(part.standardised)}};
     entry["bootstrap_stratified_ci"] = bootstrap_json(data.score[k], BootstrapUnit::subject_within_class, {});
   }
   if (data.score.size() < 2) return result;
   const AucComparison paired = compare_paired(data.score[0], data.score[1]);
-  result["paired_delong"] = {{"cov", number(paired.covariance)}, {"z", number(paired.statistic)}, {"p", number(paired.p)}, {"diff", number(paired.difference)},
+  result["paired_delong"] = {{"cov", number(paired.covariance)},
+                             {"z", number(paired.statistic)},
+                             {"p", number(paired.p)},
+                             {"diff", number(paired.difference)},
                              {"diff_ci95", interval_json(paired.interval)}};
   const Scored even = every_other(data.score[0], 1), odd = every_other(data.score[1], 0);  // rows count from 1
   const AucComparison unpaired = compare_unpaired(even, odd);
-  const std::string a = data.names[0].substr(data.names[0].rfind('_') + 1), b = data.names[1].substr(data.names[1].rfind('_') + 1);
-  result["unpaired_delong_even_" + a + "_vs_odd_" + b] = {{"auc_even_" + a, number(auc(even))}, {"auc_odd_" + b, number(auc(odd))}, {"D", number(unpaired.statistic)},
-                                                          {"df", number(unpaired.df)}, {"p", number(unpaired.p)}};
+  const std::string a = data.names[0].substr(data.names[0].rfind('_') + 1),
+                    b = data.names[1].substr(data.names[1].rfind('_') + 1);
+  result["unpaired_delong_even_" + a + "_vs_odd_" + b] = {{"auc_even_" + a, number(auc(even))},
+                                                          {"auc_odd_" + b, number(auc(odd))},
+                                                          {"D", number(unpaired.statistic)},
+                                                          {"df", number(unpaired.df)},
+                                                          {"p", number(unpaired.p)}};
   return result;
 }
 

@@ -50,7 +50,8 @@ TEST(PartialAuc, WholeIsTheAuc) { EXPECT_DOUBLE_EQ(partial_auc(kFour, 1).area, a
 
 TEST(Bootstrap, SameForASeedAndWholeClusters) {
   const Scored data{{1, 1, 0, 0, 1, 0}, {6, 5, 4, 3, 2, 1}};
-  const auto a = bootstrap_auc(data, BootstrapUnit::subject, {}, 200, 3), b = bootstrap_auc(data, BootstrapUnit::subject, {}, 200, 3);
+  const auto a = bootstrap_auc(data, BootstrapUnit::subject, {}, 200, 3),
+             b = bootstrap_auc(data, BootstrapUnit::subject, {}, 200, 3);
   EXPECT_EQ(a.lower, b.lower);
   EXPECT_EQ(a.upper, b.upper);
   // One cluster: each resample is the data themselves.

@@ -16,7 +16,8 @@ struct Drawn {
   int rows = 0, columns = 0;
   std::vector<std::uint8_t> pixels;
 
-  explicit Drawn(const std::vector<std::string>& lines) : rows(static_cast<int>(lines.size())), columns(static_cast<int>(lines[0].size())) {
+  explicit Drawn(const std::vector<std::string>& lines)
+      : rows(static_cast<int>(lines.size())), columns(static_cast<int>(lines[0].size())) {
     for (const auto& line : lines) {
       for (const char c : line) pixels.push_back(c == '#');
     }
@@ -45,7 +46,9 @@ std::vector<double> slow_distances(const MaskView& from, const MaskView& to, Pix
     const auto inside = [&](int r, int c) { return r >= 0 && c >= 0 && r < m.rows && c < m.columns && m.at(r, c); };
     for (int r = 0; r < m.rows; ++r) {
       for (int c = 0; c < m.columns; ++c) {
-        if (inside(r, c) && !(inside(r - 1, c) && inside(r + 1, c) && inside(r, c - 1) && inside(r, c + 1))) pixels.emplace_back(r, c);
+        if (inside(r, c) && !(inside(r - 1, c) && inside(r + 1, c) && inside(r, c - 1) && inside(r, c + 1))) {
+          pixels.emplace_back(r, c);
+        }
       }
     }
     return pixels;
@@ -53,7 +56,9 @@ std::vector<double> slow_distances(const MaskView& from, const MaskView& to, Pix
   std::vector<double> distances;
   for (const auto& [r, c] : border(from)) {
     double nearest = INFINITY;
-    for (const auto& [s, d] : border(to)) nearest = std::min(nearest, std::hypot((r - s) * spacing.row, (c - d) * spacing.column));
+    for (const auto& [s, d] : border(to)) {
+      nearest = std::min(nearest, std::hypot((r - s) * spacing.row, (c - d) * spacing.column));
+    }
     distances.push_back(nearest);
   }
   return distances;

@@ -16,9 +16,10 @@ struct SimulatedCohort {
   Outcome outcome;    ///< continuous times, in units of the baseline's mean survival
 };
 
-/// n subjects, log_hazard_ratio p >= 1, censoring_rate > 0. The same seed gives the same cohort on every machine: the standard fixes
-/// mt19937_64, and what is drawn from it is written out here.
-inline SimulatedCohort simulate_cohort(Eigen::Index n, const Eigen::VectorXd& log_hazard_ratio, double censoring_rate, std::uint64_t seed) {
+/// n subjects, log_hazard_ratio p >= 1, censoring_rate > 0. The same seed gives the same cohort on every machine: the standard
+/// fixes mt19937_64, and what is drawn from it is written out here.
+inline SimulatedCohort simulate_cohort(Eigen::Index n, const Eigen::VectorXd& log_hazard_ratio, double censoring_rate,
+                                       std::uint64_t seed) {
   std::mt19937_64 bits(seed);
   const auto uniform = [&] { return (static_cast<double>(bits() >> 11) + 0.5) * 0x1p-53; };   // in (0, 1)
   constexpr double kTwoPi = 6.283185307179586;

@@ -1,4 +1,5 @@
-// What intervals and p values promise, kept over 500 cohorts and more whose truth is known. Seeds are fixed: the counts are always the same.
+// What intervals and p values promise, kept over 500 cohorts and more whose truth is known. Seeds are fixed: the counts are
+// always the same.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -66,7 +66,9 @@ bool run_case(const fs::path& root, const fs::path& file, const fs::path& out) {
     const Comparison result = compare(document.at("expected"), found, document.value("tolerance", nlohmann::json::object()));
     std::printf("%s compared %zu %.3g%s\n", id.c_str(), result.compared, result.worst_relative_error,
                 result.misses.empty() ? "" : (" MISSED " + std::to_string(result.misses.size())).c_str());
-    for (std::size_t i = 0; i < std::min(result.misses.size(), kShownMisses); ++i) std::printf("  %s\n", result.misses[i].c_str());
+    for (std::size_t i = 0; i < std::min(result.misses.size(), kShownMisses); ++i) {
+      std::printf("  %s\n", result.misses[i].c_str());
+    }
     return result.misses.empty();
   } catch (const std::exception& error) {
     std::printf("%s compared 0 FAILED: %s\n", id.c_str(), error.what());

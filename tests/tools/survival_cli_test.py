@@ -82,6 +82,18 @@ class Survival(unittest.TestCase):
         high = sum(one["group"] == "high" for one in json.loads(done.stdout)["patients"])
         self.assertEqual(high, 60)
 
+    @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
+    def test_forests_that_cannot_split_are_named(self):
+        rows = "".join(f"{3 * i + 1},{i % 2},{i}\n" for i in range(10))
+        data = self.file("few.csv", "months,died,age\n" + rows)
+        fit = ("fit", "--data", data, "--time", "months", "--event", "died", "--covariates", "age", "--folds", 2, "--trees", 5)
+        found = json.loads(run("survival", *fit, "--models", "rsf,cox", "-o", os.path.join(self.folder, "FEW"), "--json").stdout)
+        self.assertEqual(len(found["warnings"]), 1)
+        self.assertIn("clinical rsf: a leaf takes 5 patients", found["warnings"][0])
+        self.assertEqual(found["horizon"], 16)   # the third of the event times 4, 10, 16, 22, 28
+        text = run("survival", *fit, "--models", "cox", "-o", os.path.join(self.folder, "FEW2")).stdout
+        self.assertNotIn("Warning", text)
+
     def test_codes_in_brackets(self):
         data = self.file("tcga.csv", "t,d,stage\n1,1,[Not Available]\n2,1,I\n3,0,II\n4,1,NA\n")
         done = run("survival", "km", "--data", data, "--time", "t", "--event", "d", "--group", "stage", "--missing", "[Not Available]", "--json")

@@ -43,16 +43,25 @@ std::string id_column(const Args& args, const CsvTable& table) {
 std::vector<std::string> patients_of(const Args& args, const Cohort& cohort) {
   const std::string id = id_column(args, cohort.table());
   if (!id.empty()) return cohort.texts(id);
-  if (!args.features.empty()) throw InputError(cohort.table().name() + ": no column says who the patient is; name it with --id, as patient_id in " + args.slides.string());
+  if (!args.features.empty()) {
+    throw InputError(cohort.table().name() + ": no column says who the patient is; name it with --id, as patient_id in " +
+                     args.slides.string());
+  }
   std::vector<std::string> names;
   for (const std::size_t row : cohort.rows()) names.push_back("line " + std::to_string(cohort.table().line(row)));
   return names;
 }
 
 void require_sound(const Args& args) {
-  if (args.features.empty() != args.slides.empty()) throw InputError("survival fit: --features and --slides (CSV with slide,patient_id) belong together");
-  if (args.covariates.empty() && args.features.empty()) throw InputError("survival fit: nothing to learn from; give --covariates, or --features and --slides");
-  if (fs::exists(args.out) && !fs::is_directory(args.out)) throw InputError(args.out.string() + ": is a file, expected a folder to write to");
+  if (args.features.empty() != args.slides.empty()) {
+    throw InputError("survival fit: --features and --slides (CSV with slide,patient_id) belong together");
+  }
+  if (args.covariates.empty() && args.features.empty()) {
+    throw InputError("survival fit: nothing to learn from; give --covariates, or --features and --slides");
+  }
+  if (fs::exists(args.out) && !fs::is_directory(args.out)) {
+    throw InputError(args.out.string() + ": is a file, expected a folder to write to");
+  }
   if (fs::is_directory(args.out) && !fs::is_empty(args.out) && !fs::exists(args.out / "survival.json")) {
     throw InputError(args.out.string() + ": holds something else than a survival result; give another folder with -o");
   }
@@ -69,7 +78,10 @@ struct Data {
 };
 
 Pooling pooling_of(const Args& args) {
-  return args.pooling == "mean" ? Pooling::mean : args.pooling == "max" ? Pooling::max : args.pooling == "quantiles" ? Pooling::quantiles : Pooling::attention;
+  return args.pooling == "mean"        ? Pooling::mean
+         : args.pooling == "max"       ? Pooling::max
+         : args.pooling == "quantiles" ? Pooling::quantiles
+                                       : Pooling::attention;
 }
 
 std::string some_of(const std::vector<std::string>& names) {
@@ -96,23 +108,22 @@ void add_slides(const Args& args, Data& data, FitSummary& summary) {
     if (!std::isnan(data.slides.x(i, 0))) rows.push_back(i);
   }
   const auto& without = data.slides.without_slide;
-  summary.features = {{"run", args.features.string()}, {"pooling", name_of(data.pooling)}, {"slides", data.slides.slides}, {"tiles", data.slides.tiles}, {"width", data.slides.width},
-                      {"patients_without_slide", without}, {"slides_without_patient", data.slides.without_patient}};
-  summary.features_text = std::to_string(data.slides.slides) + " with " + std::to_string(data.slides.tiles) + " tiles of " + std::to_string(data.slides.width) + " features, pooled by " +
-                          name_of(data.pooling) + "; patients without a slide, left out: " + (without.empty() ? "none" : std::to_string(without.size()) + " (" + some_of(without) + ")") +
+  summary.features = {{"run", args.features.string()},
+                      {"pooling", name_of(data.pooling)},
+                      {"slides", data.slides.slides},
+                      {"tiles", data.slides.tiles},
+                      {"width", data.slides.width},
+                      {"patients_without_slide", without},
+                      {"slides_without_patient", data.slides.without_patient}};
+  summary.features_text = std::to_string(data.slides.slides) + " with " + std::to_string(data.slides.tiles) + " tiles of " +
+                          std::to_string(data.slides.width) + " features, pooled by " + name_of(data.pooling) +
+                          "; patients without a slide, left out: " +
+                          (without.empty() ? "none" : std::to_string(without.size()) + " (" + some_of(without) + ")") +
                           "; slides of nobody in the cohort: " + std::to_string(data.slides.without_patient.size());
   keep_rows(data, rows);
-  if (data.outcome.events() == 0) throw InputError(args.slides.string() + ": no patient with a slide had the event, expected at least one");
-}
-
-/// Half of the events seen had happened by then.
-double median_event_time(const survival::Outcome& outcome) {
-  std::vector<double> times;
-  for (std::size_t i = 0; i < outcome.size(); ++i) {
-    if (outcome.event[i] == 1) times.push_back(outcome.time[i]);
+  if (data.outcome.events() == 0) {
+    throw InputError(args.slides.string() + ": no patient with a slide had the event, expected at least one");
   }
-  std::sort(times.begin(), times.end());
-  return times.at((times.size() - 1) / 2);
 }
 
 /// Also settles the horizon where none is given.
@@ -121,18 +132,18 @@ Data read_data(Args& args, FitSummary& summary) {
   Data data;
   data.patients = patients_of(args, cohort);
   data.outcome = cohort.outcome();
-  if (args.risk.horizon == 0) args.risk.horizon = median_event_time(data.outcome);
   data.clinical = covariates_of(cohort, args.covariates, args.columns);
   data.x = data.clinical.x;
   data.pooling = pooling_of(args);
   summary.cohort = cohort.report();
   summary.cohort_text = cohort.report_text();
-  summary.options = args.risk;
   summary.time_name = args.columns.time;
   summary.covariates = data.clinical.names;
   summary.imputed = data.clinical.missing;
   summary.resamples = args.resamples;
   if (!args.features.empty()) add_slides(args, data, summary);
+  if (args.risk.horizon == 0) args.risk.horizon = median_event_time(data.outcome);
+  summary.options = args.risk;
   summary.rows = data.outcome.size();
   summary.events = data.outcome.events();
   summary.patients = survival::make_groups(data.patients).size();
@@ -144,7 +155,8 @@ Data read_data(Args& args, FitSummary& summary) {
 
 /// "36 months" where the label of the time says its unit, else "36 (label)".
 std::string horizon_text(const Args& args) {
-  const std::string label = args.time_label.empty() ? label_of_column(args.columns.time) : args.time_label, number = number_text(args.risk.horizon);
+  const std::string label = args.time_label.empty() ? label_of_column(args.columns.time) : args.time_label,
+                    number = number_text(args.risk.horizon);
   const auto open = label.rfind('(');
   if (open == std::string::npos || label.back() != ')') return number + " (" + label + ")";
   return number + " " + label.substr(open + 1, label.size() - open - 2);
@@ -154,18 +166,25 @@ void write_figures(const Args& args, const Data& data, const std::string& main_s
   std::vector<CrossValidation> of_main;
   const std::string time = horizon_text(args);
   for (const auto& result : results) {
-    KmFigure figure{{"Low risk", "High risk"}, result.curves, args.time_label.empty() ? label_of_column(args.columns.time) : args.time_label};
+    KmFigure figure{{"Low risk", "High risk"},
+                    result.curves,
+                    args.time_label.empty() ? label_of_column(args.columns.time) : args.time_label};
     figure.test = "Log-rank " + p_text(result.test.p);
     std::string name = "km";
     if (result.set != main_set) name += "_" + result.set;
     if (result.set != main_set || !of_main.empty()) name += std::string("_") + key_of(result.method);
     for (const char* ending : {".svg", ".pdf"}) {
       draw_km(args.out / (name + ending), figure);
-      if (result.set == main_set) draw_calibration(args.out / (std::string("calibration") + name.substr(2) + ending), result, data.outcome, args.risk.horizon, time);
+      if (result.set == main_set) {
+        draw_calibration(args.out / (std::string("calibration") + name.substr(2) + ending), result, data.outcome,
+                         args.risk.horizon, time);
+      }
     }
     if (result.set == main_set) of_main.push_back(result);
   }
-  for (const char* ending : {".svg", ".pdf"}) draw_horizon_roc(args.out / (std::string("roc") + ending), of_main, data.outcome, args.risk.horizon);
+  for (const char* ending : {".svg", ".pdf"}) {
+    draw_horizon_roc(args.out / (std::string("roc") + ending), of_main, data.outcome, args.risk.horizon);
+  }
 }
 
 /// The first linear model of --models, fitted to everyone on the main set; null where there is none.
@@ -187,10 +206,13 @@ json save_linear_model(const Args& args, const Data& data, const FeatureSet& set
       saved.slides->column.push_back(column - clinical);
     }
     save_model(args.out / "model.json", saved);
-    json summary = {{"set", set.name}, {"model", key}, {"offset", saved.offset}, {"cut", saved.cut}, {"strength", model.strength}};
+    json summary = {
+        {"set", set.name}, {"model", key}, {"offset", saved.offset}, {"cut", saved.cut}, {"strength", model.strength}};
     for (Eigen::Index j = 0; j < saved.slope.size() && saved.slope.size() <= 64; ++j) {
       const auto column = static_cast<std::size_t>(set.columns[static_cast<std::size_t>(j)]);
-      summary["coefficients"][column < data.clinical.names.size() ? data.clinical.names[column] : data.slides.names[column - data.clinical.names.size()]] = saved.slope[j];
+      summary["coefficients"][column < data.clinical.names.size() ? data.clinical.names[column]
+                                                                  : data.slides.names[column - data.clinical.names.size()]] =
+          saved.slope[j];
     }
     return summary;
   }
@@ -210,7 +232,8 @@ int run(Args args, const Session& session) {
     std::vector<CrossValidation> of_model;
     for (const auto& set : sets) of_model.push_back(cross_validate(method_of(key), set, data.x, data.outcome, folds, args.risk));
     for (std::size_t k = 1; k < of_model.size(); ++k) {
-      comparisons.push_back(compare_risks(of_model[k], of_model[0], data.outcome, data.patients, args.risk.horizon, args.resamples, args.risk.seed));
+      comparisons.push_back(compare_risks(of_model[k], of_model[0], data.outcome, data.patients, args.risk.horizon,
+                                          args.resamples, args.risk.seed));
       comparisons.back().first += std::string(" ") + key;
     }
     std::move(of_model.begin(), of_model.end(), std::back_inserter(results));
@@ -226,7 +249,8 @@ int run(Args args, const Session& session) {
   if (session.json) {
     print_json(document);
   } else {
-    std::cout << fit_table(summary, results, comparisons) << "\nWritten  " << (args.out / "survival.json").string() << "; km, roc and calibration (" << main.name << ") as .svg and .pdf"
+    std::cout << fit_table(summary, results, comparisons) << "\nWritten  " << (args.out / "survival.json").string()
+              << "; km, roc and calibration (" << main.name << ") as .svg and .pdf"
               << (model.is_null() ? "" : "; model.json (" + model["model"].get<std::string>() + ", all patients)") << std::endl;
   }
   return 0;
@@ -236,27 +260,47 @@ int run(Args args, const Session& session) {
 
 void add_survival_fit(CLI::App& parent, Session& session) {
   auto args = std::make_shared<Args>();
-  CLI::App* command = add_command(parent, session, "fit", "Risk at a horizon from clinical columns and slide features, cross-validated by patient",
-                                  "clmnet survival fit --data cohort.csv --time months --event died --covariates age,sex --missing -999 --horizon 36 "
-                                  "--features RUN --slides slides.csv -o OUT",
-                                  [args, &session] { return run(*args, session); });
+  CLI::App* command = add_command(
+      parent, session, "fit", "Risk at a horizon from clinical columns and slide features, cross-validated by patient",
+      "clmnet survival fit --data cohort.csv --time months --event died --covariates age,sex --missing -999 --horizon 36 "
+      "--features RUN --slides slides.csv -o OUT",
+      [args, &session] { return run(*args, session); });
   add_outcome_options(*command, args->columns);
-  command->add_option("--covariates", args->covariates, "Columns to learn from; those that are not numbers become one term a level")->delimiter(',');
-  command->add_option("--horizon", args->risk.horizon, "Time by which the event is predicted (default: the median of the event times)")->check(CLI::PositiveNumber);
+  command
+      ->add_option("--covariates", args->covariates, "Columns to learn from; those that are not numbers become one term a level")
+      ->delimiter(',');
+  command
+      ->add_option("--horizon", args->risk.horizon,
+                   "Time by which the event is predicted (default: the median of the event times)")
+      ->check(CLI::PositiveNumber);
   command->add_option("-o,--out", args->out, "Folder for survival.json, figures and model.json")->required();
   command->add_option("--features", args->features, "Run folder of 'clmnet analyze': add the slides' features");
   command->add_option("--slides", args->slides, "CSV with slide,patient_id for --features");
-  command->add_option("--pooling", args->pooling, "How tiles become one row a patient")->check(CLI::IsMember({"mean", "max", "quantiles", "attention"}))->capture_default_str();
-  command->add_option("--models", args->models, "Models: logistic, forest, cox (ridge), rsf")->delimiter(',')->check(CLI::IsMember({"logistic", "forest", "cox", "rsf"}))->capture_default_str();
+  command->add_option("--pooling", args->pooling, "How tiles become one row a patient")
+      ->check(CLI::IsMember({"mean", "max", "quantiles", "attention"}))
+      ->capture_default_str();
+  command->add_option("--models", args->models, "Models: logistic, forest, cox (ridge), rsf")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"logistic", "forest", "cox", "rsf"}))
+      ->capture_default_str();
   command->add_option("--sets", args->sets, "Columns to compare, the first is the reference (default: clinical,ensemble,both)")
       ->delimiter(',')->check(CLI::IsMember({"clinical", "vgg16", "deeplabv3", "unet", "ensemble", "both"}));
-  command->add_option("--id", args->id, "Column: patient; rows of one patient stay in one fold (default: patient_id or Patient-ID, else each row)");
-  command->add_option("--folds", args->risk.folds, "Folds of the cross-validation")->check(CLI::Range(2, 100))->capture_default_str();
-  command->add_option("--repeats", args->risk.repeats, "Repeats of the cross-validation with other folds")->check(CLI::Range(1, 1000))->capture_default_str();
+  command->add_option("--id", args->id,
+                      "Column: patient; rows of one patient stay in one fold (default: patient_id or Patient-ID, else each row)");
+  command->add_option("--folds", args->risk.folds, "Folds of the cross-validation")
+      ->check(CLI::Range(2, 100))
+      ->capture_default_str();
+  command->add_option("--repeats", args->risk.repeats, "Repeats of the cross-validation with other folds")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   command->add_option("--seed", args->risk.seed, "Seed of folds, forests and bootstrap")->capture_default_str();
   command->add_option("--trees", args->risk.trees, "Trees of a forest")->check(CLI::Range(1, 100000))->capture_default_str();
-  command->add_option("--resamples", args->resamples, "Resamples when sets are compared")->check(CLI::Range(100, 1000000))->capture_default_str();
-  command->add_option("--threads", args->risk.threads, "Threads of a forest; 0: all")->check(CLI::Range(0, 1024))->capture_default_str();
+  command->add_option("--resamples", args->resamples, "Resamples when sets are compared")
+      ->check(CLI::Range(100, 1000000))
+      ->capture_default_str();
+  command->add_option("--threads", args->risk.threads, "Threads of a forest; 0: all")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
   command->add_option("--time-label", args->time_label, "Label of the time axis with its unit (default: the column)");
 }
 

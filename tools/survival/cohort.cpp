@@ -7,7 +7,6 @@
 
 #include "survival/groups.h"
 #include "tools/base/error.h"
-#include "tools/stats/complete_rows.h"
 
 namespace clmnet::tools {
 namespace {
@@ -33,8 +32,8 @@ Eigen::MatrixXd read_columns(const CsvTable& table, const std::vector<std::size_
 double time_at(const CsvTable& table, std::size_t row, std::size_t column) {
   const double time = table.number(row, column);
   if (time < 0) {
-    throw InputError(table.where(row, column) + ": time " + table.cell(row, column) + " is negative, expected 0 or more; if it stands for 'missing' give --missing " +
-                     table.cell(row, column));
+    throw InputError(table.where(row, column) + ": time " + table.cell(row, column) +
+                     " is negative, expected 0 or more; if it stands for 'missing' give --missing " + table.cell(row, column));
   }
   return time;
 }
@@ -45,77 +44,46 @@ std::uint8_t event_at(const CsvTable& table, std::size_t row, std::size_t column
   if (cell == "FALSE" || cell == "False" || cell == "false") return 0;
   const auto value = parse_number(cell);
   if (!value || (*value != 0 && *value != 1)) {
-    throw InputError(table.where(row, column) + ": event '" + cell + "', expected 1 (seen) or 0 (censored); if it stands for 'missing' name it with --missing");
+    throw InputError(table.where(row, column) + ": event '" + cell +
+                     "', expected 1 (seen) or 0 (censored); if it stands for 'missing' name it with --missing");
   }
   return *value == 1;
 }
 
+std::vector<std::string> with_outcome(const CohortColumns& columns, const std::vector<std::string>& needed) {
+  std::vector<std::string> all{columns.time, columns.event};
+  if (!columns.entry.empty()) all.push_back(columns.entry);
+  all.insert(all.end(), needed.begin(), needed.end());
+  return all;
+}
+
 }  // namespace
 
-bool Cohort::missing(std::size_t row, std::size_t column) const { return is_missing(table_.cell(row, column), codes_); }
-
-void Cohort::note_missing(std::size_t row, const std::vector<std::size_t>& columns, bool& any) {
-  for (const std::size_t column : columns) {
-    if (!missing(row, column)) continue;
-    any = true;
-    const std::string& name = table_.columns()[column];
-    const auto found = std::find_if(missing_in_.begin(), missing_in_.end(), [&](const auto& entry) { return entry.first == name; });
-    if (found == missing_in_.end()) {
-      missing_in_.emplace_back(name, 1);
-    } else {
-      ++found->second;
-    }
-  }
-}
-
 Cohort::Cohort(const CohortColumns& columns, const std::vector<std::string>& needed, bool needs_events)
-    : table_(CsvTable::read(columns.data)), codes_(columns.missing) {
-  const std::size_t time = table_.column(columns.time), event = table_.column(columns.event);
-  std::vector<std::size_t> required{time, event};
-  if (!columns.entry.empty()) required.push_back(table_.column(columns.entry));
-  for (const auto& name : needed) required.push_back(table_.column(name));
-  for (std::size_t row = 0; row < table_.rows(); ++row) {
-    bool lacks = false;
-    note_missing(row, required, lacks);
-    if (lacks) continue;
-    rows_.push_back(row);
-    outcome_.time.push_back(time_at(table_, row, time));
-    outcome_.event.push_back(event_at(table_, row, event));
+    : rows_(CsvTable::read(columns.data), columns.missing, with_outcome(columns, needed)) {
+  const CsvTable& table = rows_.table();
+  const std::size_t time = table.column(columns.time), event = table.column(columns.event);
+  for (const std::size_t row : rows_.rows()) {
+    outcome_.time.push_back(time_at(table, row, time));
+    outcome_.event.push_back(event_at(table, row, event));
     if (columns.entry.empty()) continue;
-    outcome_.entry.push_back(table_.number(row, required[2]));
+    const std::size_t entry = table.column(columns.entry);
+    outcome_.entry.push_back(table.number(row, entry));
     if (outcome_.entry.back() >= outcome_.time.back()) {
-      throw InputError(table_.where(row, required[2]) + ": entry " + table_.cell(row, required[2]) + " is not before the time " + table_.cell(row, time));
+      throw InputError(table.where(row, entry) + ": entry " + table.cell(row, entry) + " is not before the time " +
+                       table.cell(row, time));
     }
   }
-  if (rows_.empty()) throw InputError(table_.name() + ": no row has " + columns.time + ", " + columns.event + " and all that is asked for; " + report_text());
   if (needs_events && outcome_.events() == 0) {
-    throw InputError(table_.name() + ": column '" + columns.event + "' has no event (no 1) in " + std::to_string(rows_.size()) + " rows, expected at least one");
+    throw InputError(table.name() + ": column '" + columns.event + "' has no event (no 1) in " + std::to_string(rows_.size()) +
+                     " rows, expected at least one");
   }
-}
-
-std::vector<std::string> Cohort::texts(const std::string& column) const {
-  std::vector<std::string> result;
-  const std::size_t position = table_.column(column);
-  for (const std::size_t row : rows_) result.push_back(table_.cell(row, position));
-  return result;
 }
 
 nlohmann::json Cohort::report() const {
-  nlohmann::json missing_columns = nlohmann::json::object();
-  for (const auto& [name, count] : missing_in_) missing_columns[name] = count;
-  return {{"file", table_.name()}, {"rows", table_.rows()}, {"kept", rows_.size()}, {"excluded", table_.rows() - rows_.size()},
-          {"events", outcome_.events()}, {"missing", missing_columns}};
-}
-
-std::string Cohort::report_text() const {
-  std::string text = std::to_string(rows_.size()) + " of " + std::to_string(table_.rows()) + " rows";
-  if (rows_.size() < table_.rows()) text += ", " + std::to_string(table_.rows() - rows_.size()) + " left out:";
-  const char* separator = " ";
-  for (const auto& [name, count] : missing_in_) {
-    text += separator + name + " missing in " + std::to_string(count);
-    separator = ", ";
-  }
-  return text;
+  nlohmann::json report = rows_.report();
+  report["events"] = outcome_.events();
+  return report;
 }
 
 CovariateTable covariates_of(const Cohort& cohort, const std::vector<std::string>& columns, const CohortColumns& outcome) {
@@ -123,7 +91,9 @@ CovariateTable covariates_of(const Cohort& cohort, const std::vector<std::string
   CovariateTable result;
   for (const auto& name : columns) {
     const std::size_t column = table.column(name);
-    if (name == outcome.time || name == outcome.event) throw InputError(table.name() + ": '" + name + "' is the outcome and cannot be a covariate");
+    if (name == outcome.time || name == outcome.event) {
+      throw InputError(table.name() + ": '" + name + "' is the outcome and cannot be a covariate");
+    }
     std::vector<std::string> known;
     bool numeric = true;
     for (const std::size_t row : cohort.rows()) {
@@ -145,8 +115,8 @@ CovariateTable covariates_of(const Cohort& cohort, const std::vector<std::string
   return result;
 }
 
-Eigen::MatrixXd covariates_of_new(const CsvTable& table, const std::vector<std::string>& missing, const std::vector<std::string>& source,
-                                  const std::vector<std::string>& level) {
+Eigen::MatrixXd covariates_of_new(const CsvTable& table, const std::vector<std::string>& missing,
+                                  const std::vector<std::string>& source, const std::vector<std::string>& level) {
   std::vector<std::size_t> rows(table.rows());
   std::iota(rows.begin(), rows.end(), std::size_t{0});
   return read_columns(table, rows, missing, source, level);

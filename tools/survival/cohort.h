@@ -9,6 +9,7 @@
 
 #include "survival/outcome.h"
 #include "tools/base/csv.h"
+#include "tools/stats/complete_rows.h"
 
 namespace clmnet::tools {
 
@@ -28,24 +29,19 @@ class Cohort {
   /// nobody has an event and `needs_events`.
   Cohort(const CohortColumns& columns, const std::vector<std::string>& needed, bool needs_events);
 
-  const CsvTable& table() const { return table_; }
-  const std::vector<std::size_t>& rows() const { return rows_; }          ///< kept rows of the table
+  const CsvTable& table() const { return rows_.table(); }
+  const std::vector<std::size_t>& rows() const { return rows_.rows(); }   ///< kept rows of the table
   const survival::Outcome& outcome() const { return outcome_; }           ///< of the kept rows
-  const std::vector<std::string>& codes() const { return codes_; }
-  bool missing(std::size_t row, std::size_t column) const;                ///< of the table
-  std::vector<std::string> texts(const std::string& column) const;        ///< of the kept rows
-  /// {rows, kept, excluded, missing: {column: n}} for results.
+  const std::vector<std::string>& codes() const { return rows_.codes(); }
+  bool missing(std::size_t row, std::size_t column) const { return rows_.missing(row, column); }   ///< of the table
+  std::vector<std::string> texts(const std::string& column) const { return rows_.texts(column); }  ///< of the kept rows
+  /// CompleteRows' report with the number of events.
   nlohmann::json report() const;
-  /// "194 of 197 rows; left out 3: age missing in 2, …" for people.
-  std::string report_text() const;
+  std::string report_text() const { return rows_.report_text(); }
 
  private:
-  void note_missing(std::size_t row, const std::vector<std::size_t>& columns, bool& any);
-  CsvTable table_;
-  std::vector<std::string> codes_;
-  std::vector<std::size_t> rows_;
+  CompleteRows rows_;
   survival::Outcome outcome_;
-  std::vector<std::pair<std::string, std::size_t>> missing_in_;
 };
 
 /// Covariates of the kept rows: numbers as they are, other columns as 0/1 columns "name=level" against the first level.
@@ -61,7 +57,7 @@ struct CovariateTable {
 CovariateTable covariates_of(const Cohort& cohort, const std::vector<std::string>& columns, const CohortColumns& outcome);
 /// The columns as a fitted model knows them, of every row of a table; what is missing is NaN.
 /// Throws InputError when a column is absent or a cell that should be a number is none.
-Eigen::MatrixXd covariates_of_new(const CsvTable& table, const std::vector<std::string>& missing, const std::vector<std::string>& source,
-                                  const std::vector<std::string>& level);
+Eigen::MatrixXd covariates_of_new(const CsvTable& table, const std::vector<std::string>& missing,
+                                  const std::vector<std::string>& source, const std::vector<std::string>& level);
 
 }  // namespace clmnet::tools

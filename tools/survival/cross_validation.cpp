@@ -42,7 +42,8 @@ struct Repeat {
   std::vector<std::uint8_t> high;
 };
 
-Repeat run_repeat(CrossValidation& result, const Eigen::MatrixXd& x, const Outcome& outcome, const std::vector<int>& fold, const RiskOptions& options) {
+Repeat run_repeat(CrossValidation& result, const Eigen::MatrixXd& x, const Outcome& outcome, const std::vector<int>& fold,
+                  const RiskOptions& options) {
   Repeat repeat{Eigen::VectorXd(x.rows()), Eigen::VectorXd(x.rows()), std::vector<std::uint8_t>(fold.size(), 0)};
   for (int f = 0; f < options.folds; ++f) {
     stop_if_interrupted("nothing was written");
@@ -83,14 +84,17 @@ struct Drawn {
 
 }  // namespace
 
-std::vector<std::vector<int>> repeated_folds(const std::vector<std::string>& patient, const std::vector<int>& label, const RiskOptions& options) {
+std::vector<std::vector<int>> repeated_folds(const std::vector<std::string>& patient, const std::vector<int>& label,
+                                             const RiskOptions& options) {
   std::vector<std::vector<int>> folds;
-  for (int r = 0; r < options.repeats; ++r) folds.push_back(patient_folds(patient, label, options.folds, options.seed + static_cast<std::uint64_t>(r)));
+  for (int r = 0; r < options.repeats; ++r) {
+    folds.push_back(patient_folds(patient, label, options.folds, options.seed + static_cast<std::uint64_t>(r)));
+  }
   return folds;
 }
 
-CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const Eigen::MatrixXd& design, const Outcome& outcome, const std::vector<std::vector<int>>& folds,
-                               const RiskOptions& options) {
+CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const Eigen::MatrixXd& design, const Outcome& outcome,
+                               const std::vector<std::vector<int>>& folds, const RiskOptions& options) {
   CrossValidation result;
   result.method = method;
   result.set = set.name;
@@ -120,8 +124,8 @@ CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const E
   return result;
 }
 
-RiskComparison compare_risks(const CrossValidation& first, const CrossValidation& second, const Outcome& outcome, const std::vector<std::string>& patient, double horizon,
-                             int resamples, std::uint64_t seed) {
+RiskComparison compare_risks(const CrossValidation& first, const CrossValidation& second, const Outcome& outcome,
+                             const std::vector<std::string>& patient, double horizon, int resamples, std::uint64_t seed) {
   RiskComparison result;
   result.first = first.set;
   result.second = second.set;

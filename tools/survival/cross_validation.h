@@ -38,11 +38,13 @@ struct CrossValidation {
 };
 
 /// Folds of each repeat: `repeats` times patient_folds with seeds seed, seed + 1, …
-std::vector<std::vector<int>> repeated_folds(const std::vector<std::string>& patient, const std::vector<int>& label, const RiskOptions& options);
+std::vector<std::vector<int>> repeated_folds(const std::vector<std::string>& patient, const std::vector<int>& label,
+                                             const RiskOptions& options);
 
 /// Throws InputError as train_risk_model, Interrupted when the user stops it.
-CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const Eigen::MatrixXd& design, const survival::Outcome& outcome,
-                               const std::vector<std::vector<int>>& folds, const RiskOptions& options);
+CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const Eigen::MatrixXd& design,
+                               const survival::Outcome& outcome, const std::vector<std::vector<int>>& folds,
+                               const RiskOptions& options);
 
 /// Two cross-validations of the same patients: AUC at the horizon and Harrell's C of `first` less those of `second`, with
 /// percentile intervals and p over resamples of patients; the models stay as they are.
@@ -51,7 +53,7 @@ struct RiskComparison {
   double auc = 0, auc_lower = 0, auc_upper = 0, auc_p = 0;
   double concordance = 0, concordance_lower = 0, concordance_upper = 0, concordance_p = 0;
 };
-RiskComparison compare_risks(const CrossValidation& first, const CrossValidation& second, const survival::Outcome& outcome, const std::vector<std::string>& patient,
-                             double horizon, int resamples, std::uint64_t seed);
+RiskComparison compare_risks(const CrossValidation& first, const CrossValidation& second, const survival::Outcome& outcome,
+                             const std::vector<std::string>& patient, double horizon, int resamples, std::uint64_t seed);
 
 }  // namespace clmnet::tools

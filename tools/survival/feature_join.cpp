@@ -28,7 +28,9 @@ const char* name_of(Pooling pooling) {
 Eigen::VectorXd tile_weights(const SlideTiles& slide, Pooling pooling) {
   const Eigen::Index tiles = slide.features.rows();
   if (pooling == Pooling::attention && slide.tumour.sum() > 0) return slide.tumour / slide.tumour.sum();
-  if (pooling == Pooling::mean || pooling == Pooling::attention) return Eigen::VectorXd::Constant(tiles, 1.0 / static_cast<double>(tiles));
+  if (pooling == Pooling::mean || pooling == Pooling::attention) {
+    return Eigen::VectorXd::Constant(tiles, 1.0 / static_cast<double>(tiles));
+  }
   throw std::invalid_argument("tile_weights: only mean and attention weigh tiles");
 }
 
@@ -42,7 +44,8 @@ fs::path features_file(const fs::path& run, const std::string& slide) {
     const auto file = run / name / "features.h5";
     if (fs::exists(file)) return file;
   }
-  throw InputError((run / fs::path(slide).stem() / "features.h5").string() + ": no such file; run 'clmnet analyze' on the slide '" + slide + "' first, or take it out of --slides");
+  throw InputError((run / fs::path(slide).stem() / "features.h5").string() +
+                   ": no such file; run 'clmnet analyze' on the slide '" + slide + "' first, or take it out of --slides");
 }
 
 std::size_t tumour_column(const CsvTable& table, bool& complement) {
@@ -54,7 +57,9 @@ std::size_t tumour_column(const CsvTable& table, bool& complement) {
   for (std::size_t j = 0; j < table.columns().size(); ++j) {
     if (table.columns()[j].starts_with("prob_")) return j;
   }
-  throw InputError(table.name() + ": no column prob_…, expected tumour probabilities for attention; analyse the slide again or give another --pooling");
+  throw InputError(
+      table.name() +
+      ": no column prob_…, expected tumour probabilities for attention; analyse the slide again or give another --pooling");
 }
 
 Eigen::VectorXd tumour_of(const fs::path& file, const wsi::TileFeatures& tiles) {
@@ -63,16 +68,21 @@ Eigen::VectorXd tumour_of(const fs::path& file, const wsi::TileFeatures& tiles) 
   bool complement = false;
   const std::size_t column = tumour_column(table, complement);
   if (table.rows() != tiles.coords.size()) {
-    throw InputError(file.string() + ": " + std::to_string(table.rows()) + " tiles, features.h5 beside it has " + std::to_string(tiles.coords.size()) + "; analyse the slide again");
+    throw InputError(file.string() + ": " + std::to_string(table.rows()) + " tiles, features.h5 beside it has " +
+                     std::to_string(tiles.coords.size()) + "; analyse the slide again");
   }
   Eigen::VectorXd tumour(static_cast<Eigen::Index>(table.rows()));
   for (std::size_t i = 0; i < table.rows(); ++i) {
-    if (table.number(i, x) != static_cast<double>(tiles.coords[i].x) || table.number(i, y) != static_cast<double>(tiles.coords[i].y)) {
-      throw InputError(table.where(i, x) + ": another tile than row " + std::to_string(i) + " of features.h5 beside it; analyse the slide again");
+    if (table.number(i, x) != static_cast<double>(tiles.coords[i].x) ||
+        table.number(i, y) != static_cast<double>(tiles.coords[i].y)) {
+      throw InputError(table.where(i, x) + ": another tile than row " + std::to_string(i) +
+                       " of features.h5 beside it; analyse the slide again");
     }
     // A tile that could not be decoded has an empty cell and no features to speak of: it does not count.
     const double value = table.cell(i, column).empty() ? (complement ? 1 : 0) : table.number(i, column);
-    if (value < 0 || value > 1) throw InputError(table.where(i, column) + ": " + table.cell(i, column) + " is no probability, expected 0 to 1");
+    if (value < 0 || value > 1) {
+      throw InputError(table.where(i, column) + ": " + table.cell(i, column) + " is no probability, expected 0 to 1");
+    }
     tumour[static_cast<Eigen::Index>(i)] = complement ? 1 - value : value;
   }
   return tumour;
@@ -117,8 +127,9 @@ class Pool {
       all_.bottomRows(slide.features.rows()) = slide.features;
       return;
     }
-    const Eigen::RowVectorXd row = pooling_ == Pooling::max ? Eigen::RowVectorXd(slide.features.colwise().maxCoeff().cast<double>())
-                                                            : Eigen::RowVectorXd(tile_weights(slide, pooling_).transpose() * slide.features.cast<double>());
+    const Eigen::RowVectorXd row =
+        pooling_ == Pooling::max ? Eigen::RowVectorXd(slide.features.colwise().maxCoeff().cast<double>())
+                                 : Eigen::RowVectorXd(tile_weights(slide, pooling_).transpose() * slide.features.cast<double>());
     if (slides_ == 1) {
       row_ = row;
     } else if (pooling_ == Pooling::max) {
@@ -141,7 +152,8 @@ class Pool {
       for (Eigen::Index q = 0; q < 3; ++q) {
         const double place = kQuantiles[q] * (static_cast<double>(column.size()) - 1);
         const auto below = static_cast<std::size_t>(place), above = std::min(below + 1, column.size() - 1);
-        result[q * all_.cols() + j] = column[below] + (place - static_cast<double>(below)) * (static_cast<double>(column[above]) - column[below]);
+        result[q * all_.cols() + j] =
+            column[below] + (place - static_cast<double>(below)) * (static_cast<double>(column[above]) - column[below]);
       }
     }
     return result;
@@ -155,7 +167,8 @@ class Pool {
 };
 
 void name_columns(PatientFeatures& result, Pooling pooling) {
-  const std::vector<std::string> prefixes = pooling == Pooling::quantiles ? std::vector<std::string>{"q10_", "q50_", "q90_"} : std::vector<std::string>{""};
+  const std::vector<std::string> prefixes =
+      pooling == Pooling::quantiles ? std::vector<std::string>{"q10_", "q50_", "q90_"} : std::vector<std::string>{""};
   for (const auto& prefix : prefixes) {
     for (int j = 0; j < result.width; ++j) {
       result.names.push_back(prefix + "feature_" + std::to_string(j));
@@ -170,19 +183,25 @@ SlideTiles read_slide_tiles(const fs::path& run, const std::string& slide, bool 
   SlideTiles result;
   result.file = features_file(run, slide);
   const auto read = wsi::read_features(result.file);
-  if (read.features.rows == 0) throw InputError(result.file.string() + ": no tile has features, expected at least one; take the slide out of --slides");
+  if (read.features.rows == 0) {
+    throw InputError(result.file.string() + ": no tile has features, expected at least one; take the slide out of --slides");
+  }
   using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   result.features.resize(read.features.rows, read.features.cols);
   for (int tile = 0; tile < read.features.rows; ++tile) {
     result.features.row(tile) = Eigen::Map<const RowMajor>(read.features.ptr<float>(tile), 1, read.features.cols);
-    if (!result.features.row(tile).allFinite()) throw InputError(result.file.string() + ": tile " + std::to_string(tile) + " has a feature that is no finite number; analyse the slide again");
+    if (!result.features.row(tile).allFinite()) {
+      throw InputError(result.file.string() + ": tile " + std::to_string(tile) +
+                       " has a feature that is no finite number; analyse the slide again");
+    }
   }
   read_grid(result, read);
   if (with_tumour) result.tumour = tumour_of(result.file.parent_path() / "tiles.csv", read);
   return result;
 }
 
-PatientFeatures join_features(const fs::path& run, const fs::path& manifest, const std::vector<std::string>& patients, Pooling pooling) {
+PatientFeatures join_features(const fs::path& run, const fs::path& manifest, const std::vector<std::string>& patients,
+                              Pooling pooling) {
   const CsvTable table = CsvTable::read(manifest);
   const std::size_t slide_column = table.column("slide"), patient_column = table.column("patient_id");
   const std::set<std::string> cohort(patients.begin(), patients.end());
@@ -194,7 +213,10 @@ PatientFeatures join_features(const fs::path& run, const fs::path& manifest, con
     const std::string& slide = table.cell(row, slide_column);
     const std::string& patient = table.cell(row, patient_column);
     const auto [before, fresh] = first_line.emplace(slide, table.line(row));
-    if (!fresh) throw InputError(table.where(row, slide_column) + ": slide '" + slide + "' stands on line " + std::to_string(before->second) + " too, expected each once");
+    if (!fresh) {
+      throw InputError(table.where(row, slide_column) + ": slide '" + slide + "' stands on line " +
+                       std::to_string(before->second) + " too, expected each once");
+    }
     if (!cohort.contains(patient)) {
       result.without_patient.push_back(slide);
       continue;
@@ -205,18 +227,22 @@ PatientFeatures join_features(const fs::path& run, const fs::path& manifest, con
       first_file = tiles.file;
     }
     if (tiles.features.cols() != result.width) {
-      throw InputError(tiles.file.string() + ": " + std::to_string(tiles.features.cols()) + " features a tile, " + first_file.string() + " has " + std::to_string(result.width) +
+      throw InputError(tiles.file.string() + ": " + std::to_string(tiles.features.cols()) + " features a tile, " +
+                       first_file.string() + " has " + std::to_string(result.width) +
                        "; expected one width, analyse all slides with one model");
     }
     pools.try_emplace(patient, pooling).first->second.add(tiles);
     ++result.slides;
     result.tiles += static_cast<std::size_t>(tiles.features.rows());
   }
-  if (result.slides == 0) throw InputError(manifest.string() + ": no slide belongs to a patient of the cohort; check patient_id and --id");
+  if (result.slides == 0) {
+    throw InputError(manifest.string() + ": no slide belongs to a patient of the cohort; check patient_id and --id");
+  }
   name_columns(result, pooling);
   std::map<std::string, Eigen::RowVectorXd> rows;
   for (const auto& [patient, pool] : pools) rows[patient] = pool.row();
-  result.x.setConstant(static_cast<Eigen::Index>(patients.size()), static_cast<Eigen::Index>(result.names.size()), std::numeric_limits<double>::quiet_NaN());
+  result.x.setConstant(static_cast<Eigen::Index>(patients.size()), static_cast<Eigen::Index>(result.names.size()),
+                       std::numeric_limits<double>::quiet_NaN());
   for (std::size_t i = 0; i < patients.size(); ++i) {
     const auto found = rows.find(patients[i]);
     if (found != rows.end()) result.x.row(static_cast<Eigen::Index>(i)) = found->second;
@@ -228,11 +254,13 @@ PatientFeatures join_features(const fs::path& run, const fs::path& manifest, con
 }
 #else
 SlideTiles read_slide_tiles(const fs::path& run, const std::string&, bool) {
-  throw InputError(run.string() + ": this build of clmnet cannot read features.h5 (built without slide support); build with CLMNET_WITH_WSI=ON");
+  throw InputError(run.string() +
+                   ": this build of clmnet cannot read features.h5 (built without slide support); build with CLMNET_WITH_WSI=ON");
 }
 
 PatientFeatures join_features(const fs::path& run, const fs::path&, const std::vector<std::string>&, Pooling) {
-  throw InputError(run.string() + ": this build of clmnet cannot read features.h5 (built without slide support); build with CLMNET_WITH_WSI=ON");
+  throw InputError(run.string() +
+                   ": this build of clmnet cannot read features.h5 (built without slide support); build with CLMNET_WITH_WSI=ON");
 }
 #endif
 

@@ -51,6 +51,7 @@ struct PatientFeatures {
 /// patients   of the cohort's rows; a patient may stand in several
 /// Throws InputError when a file or column is missing, a slide stands twice, a features.h5 has another number of features
 /// than the first, or no slide belongs to a patient of the cohort. In a build without slide support it says so.
-PatientFeatures join_features(const std::filesystem::path& run, const std::filesystem::path& manifest, const std::vector<std::string>& patients, Pooling pooling);
+PatientFeatures join_features(const std::filesystem::path& run, const std::filesystem::path& manifest,
+                              const std::vector<std::string>& patients, Pooling pooling);
 
 }  // namespace clmnet::tools

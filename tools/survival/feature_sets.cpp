@@ -9,7 +9,9 @@ namespace clmnet::tools {
 namespace {
 
 constexpr int kEnsembleWidth = 1024;
-const std::map<std::string, std::pair<int, int>> kBranches = {{"vgg16", {0, 512}}, {"deeplabv3", {512, 768}}, {"unet", {768, 1024}}};
+const std::map<std::string, std::pair<int, int>> kBranches = {{"vgg16", {0, 512}},
+                                                              {"deeplabv3", {512, 768}},
+                                                              {"unet", {768, 1024}}};
 
 FeatureSet set_of(const std::string& name, std::size_t clinical, const PatientFeatures& slides) {
   const bool wants_clinical = name == "clinical" || name == "both", wants_slides = name != "clinical";
@@ -18,21 +20,25 @@ FeatureSet set_of(const std::string& name, std::size_t clinical, const PatientFe
   std::pair<int, int> range{0, slides.width};
   if (const auto branch = kBranches.find(name); branch != kBranches.end()) {
     if (slides.width != kEnsembleWidth) {
-      throw InputError("survival fit: --sets " + name + ": the slides have " + std::to_string(slides.width) + " features, only a model with 1024 (VGG16, DeepLab-v3, U-Net) has such a part");
+      throw InputError("survival fit: --sets " + name + ": the slides have " + std::to_string(slides.width) +
+                       " features, only a model with 1024 (VGG16, DeepLab-v3, U-Net) has such a part");
     }
     range = branch->second;
   }
   FeatureSet set{name, {}};
   for (std::size_t j = 0; wants_clinical && j < clinical; ++j) set.columns.push_back(static_cast<Eigen::Index>(j));
   for (std::size_t j = 0; wants_slides && j < slides.feature.size(); ++j) {
-    if (slides.feature[j] >= range.first && slides.feature[j] < range.second) set.columns.push_back(static_cast<Eigen::Index>(clinical + j));
+    if (slides.feature[j] >= range.first && slides.feature[j] < range.second) {
+      set.columns.push_back(static_cast<Eigen::Index>(clinical + j));
+    }
   }
   return set;
 }
 
 }  // namespace
 
-std::vector<FeatureSet> feature_sets(const std::vector<std::string>& wanted, std::size_t clinical, const PatientFeatures& slides) {
+std::vector<FeatureSet> feature_sets(const std::vector<std::string>& wanted, std::size_t clinical,
+                                     const PatientFeatures& slides) {
   std::vector<std::string> names = wanted;
   if (names.empty()) {
     if (clinical > 0) names.push_back("clinical");

@@ -15,10 +15,12 @@ struct HorizonRoc {
 HorizonRoc horizon_roc(const survival::Outcome& outcome, const Eigen::VectorXd& score, double horizon);
 
 /// Out-of-fold ROC curves at the horizon, one per result (at most eight). Throws as draw_curves.
-void draw_horizon_roc(const std::filesystem::path& target, const std::vector<CrossValidation>& results, const survival::Outcome& outcome, double horizon);
+void draw_horizon_roc(const std::filesystem::path& target, const std::vector<CrossValidation>& results,
+                      const survival::Outcome& outcome, double horizon);
 
 /// Predicted risk against the Kaplan-Meier estimate in fifths of the patients, with intervals; `time` as in "36 months".
 /// Throws as draw_curves.
-void draw_calibration(const std::filesystem::path& target, const CrossValidation& result, const survival::Outcome& outcome, double horizon, const std::string& time);
+void draw_calibration(const std::filesystem::path& target, const CrossValidation& result, const survival::Outcome& outcome,
+                      double horizon, const std::string& time);
 
 }  // namespace clmnet::tools

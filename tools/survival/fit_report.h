@@ -25,9 +25,11 @@ struct FitSummary {
 };
 
 /// All of survival.json. model: the linear one fitted to everyone, null without.
-nlohmann::json fit_json(const FitSummary& summary, const std::vector<CrossValidation>& results, const std::vector<RiskComparison>& comparisons,
-                        const std::vector<std::string>& patients, const nlohmann::json& model);
+nlohmann::json fit_json(const FitSummary& summary, const std::vector<CrossValidation>& results,
+                        const std::vector<RiskComparison>& comparisons, const std::vector<std::string>& patients,
+                        const nlohmann::json& model);
 /// The table for the terminal.
-std::string fit_table(const FitSummary& summary, const std::vector<CrossValidation>& results, const std::vector<RiskComparison>& comparisons);
+std::string fit_table(const FitSummary& summary, const std::vector<CrossValidation>& results,
+                      const std::vector<RiskComparison>& comparisons);
 
 }  // namespace clmnet::tools

@@ -42,7 +42,8 @@ SavedModel from_json(const json& document) {
   saved.cut = document.at("cut");
   if (document.contains("slides")) {
     const json& slides = document.at("slides");
-    saved.slides = SlideColumns{pooling_of(slides.at("pooling")), slides.at("width"), slides.at("column").get<std::vector<Eigen::Index>>()};
+    saved.slides =
+        SlideColumns{pooling_of(slides.at("pooling")), slides.at("width"), slides.at("column").get<std::vector<Eigen::Index>>()};
   }
   return saved;
 }
@@ -82,16 +83,31 @@ SavedModel to_save(const RiskModel& model) {
   saved.median = model.median;
   saved.slope = model.slope();
   saved.offset = model.offset();
-  if (model.method == RiskMethod::cox) saved.hazard_at_horizon = model.cox.baseline.at(model.horizon);
+  if (model.method == RiskMethod::cox) saved.hazard_at_horizon = model.baseline.at(model.horizon);
   saved.cut = model.cut;
   return saved;
 }
 
 void save_model(const std::filesystem::path& path, const SavedModel& saved) {
-  json document = {{"kind", kKind}, {"version", kVersion}, {"software", std::string("clmnet ") + CLMNET_VERSION}, {"model", key_of(saved.method)}, {"method", name_of(saved.method)},
-                   {"time", saved.time_name}, {"horizon", saved.horizon}, {"column", saved.source}, {"level", saved.level}, {"median", list_of(saved.median)},
-                   {"slope", list_of(saved.slope)}, {"offset", saved.offset}, {"hazard_at_horizon", saved.hazard_at_horizon}, {"cut", saved.cut}};
-  if (saved.slides) document["slides"] = {{"pooling", name_of(saved.slides->pooling)}, {"width", saved.slides->width}, {"column", saved.slides->column}};
+  json document = {{"kind", kKind},
+                   {"version", kVersion},
+                   {"software", std::string("clmnet ") + CLMNET_VERSION},
+                   {"model", key_of(saved.method)},
+                   {"method", name_of(saved.method)},
+                   {"time", saved.time_name},
+                   {"horizon", saved.horizon},
+                   {"column", saved.source},
+                   {"level", saved.level},
+                   {"median", list_of(saved.median)},
+                   {"slope", list_of(saved.slope)},
+                   {"offset", saved.offset},
+                   {"hazard_at_horizon", saved.hazard_at_horizon},
+                   {"cut", saved.cut}};
+  if (saved.slides) {
+    document["slides"] = {{"pooling", name_of(saved.slides->pooling)},
+                          {"width", saved.slides->width},
+                          {"column", saved.slides->column}};
+  }
   write_atomically(path, document.dump(2) + "\n");
 }
 
@@ -101,7 +117,8 @@ SavedModel load_model(const std::filesystem::path& path) {
     const json document = json::parse(read_whole_file(path));
     if (document.at("kind") != kKind) throw InputError(path.string() + ": not a survival model" + expected);
     if (document.value("version", 1) != kVersion) {
-      throw InputError(path.string() + ": written by another version of clmnet (form " + std::to_string(document.value("version", 1)) + ", this one reads " + std::to_string(kVersion) +
+      throw InputError(path.string() + ": written by another version of clmnet (form " +
+                       std::to_string(document.value("version", 1)) + ", this one reads " + std::to_string(kVersion) +
                        "); run 'clmnet survival fit' again");
     }
     SavedModel saved = from_json(document);

@@ -13,13 +13,17 @@
 namespace clmnet::tools {
 
 Eigen::VectorXd tile_contributions(const SavedModel& model, const SlideTiles& slide) {
-  if (!model.slides) throw InputError("survival predict: the model uses no slide features, so there is nothing to map; fit it with --features");
+  if (!model.slides) {
+    throw InputError("survival predict: the model uses no slide features, so there is nothing to map; fit it with --features");
+  }
   const SlideColumns& columns = *model.slides;
   if (columns.pooling != Pooling::mean && columns.pooling != Pooling::attention) {
-    throw InputError(std::string("survival predict: the model pools tiles by ") + name_of(columns.pooling) + ", which is no sum over tiles; fit it with --pooling mean or attention");
+    throw InputError(std::string("survival predict: the model pools tiles by ") + name_of(columns.pooling) +
+                     ", which is no sum over tiles; fit it with --pooling mean or attention");
   }
   if (slide.features.cols() != columns.width) {
-    throw InputError(slide.file.string() + ": " + std::to_string(slide.features.cols()) + " features a tile, the model was fitted to " + std::to_string(columns.width));
+    throw InputError(slide.file.string() + ": " + std::to_string(slide.features.cols()) +
+                     " features a tile, the model was fitted to " + std::to_string(columns.width));
   }
   const auto clinical = static_cast<Eigen::Index>(model.source.size());
   Eigen::VectorXd of_tile = Eigen::VectorXd::Constant(slide.features.rows(), model.offset);
@@ -31,21 +35,27 @@ Eigen::VectorXd tile_contributions(const SavedModel& model, const SlideTiles& sl
 
 RiskMap risk_map(const SlideTiles& slide, const Eigen::VectorXd& contribution) {
   if (!(slide.stride_x > 0) || !(slide.stride_y > 0)) {
-    throw InputError(slide.file.string() + ": does not say how its tiles lie (patch_size, overlap, um_per_px, level0_um_per_px); expected features.h5 of 'clmnet analyze'");
+    throw InputError(slide.file.string() +
+                     ": does not say how its tiles lie (patch_size, overlap, um_per_px, level0_um_per_px); expected features.h5 "
+                     "of 'clmnet analyze'");
   }
-  const auto cell = [](std::int64_t at, double stride) { return static_cast<int>(std::lround(static_cast<double>(at) / stride)); };
+  const auto cell = [](std::int64_t at, double stride) {
+    return static_cast<int>(std::lround(static_cast<double>(at) / stride));
+  };
   RiskMap map;
   map.columns = static_cast<int>(std::ceil(static_cast<double>(slide.width) / slide.stride_x));
   map.rows = static_cast<int>(std::ceil(static_cast<double>(slide.height) / slide.stride_y));
   for (Eigen::Index i = 0; i < slide.origin.rows(); ++i) {
-    if (slide.origin(i, 0) < 0 || slide.origin(i, 1) < 0) throw InputError(slide.file.string() + ": tile " + std::to_string(i) + " lies outside the scan");
+    if (slide.origin(i, 0) < 0 || slide.origin(i, 1) < 0) {
+      throw InputError(slide.file.string() + ": tile " + std::to_string(i) + " lies outside the scan");
+    }
     map.columns = std::max(map.columns, cell(slide.origin(i, 0), slide.stride_x) + 1);
     map.rows = std::max(map.rows, cell(slide.origin(i, 1), slide.stride_y) + 1);
   }
   std::vector<double> sums(static_cast<std::size_t>(map.columns) * static_cast<std::size_t>(map.rows), 0.0);
   for (Eigen::Index i = 0; i < slide.origin.rows(); ++i) {
-    sums[static_cast<std::size_t>(cell(slide.origin(i, 1), slide.stride_y)) * static_cast<std::size_t>(map.columns) + static_cast<std::size_t>(cell(slide.origin(i, 0), slide.stride_x))] +=
-        contribution[i];
+    sums[static_cast<std::size_t>(cell(slide.origin(i, 1), slide.stride_y)) * static_cast<std::size_t>(map.columns) +
+         static_cast<std::size_t>(cell(slide.origin(i, 0), slide.stride_x))] += contribution[i];
   }
   map.value.assign(sums.begin(), sums.end());
   map.um_per_px_x = slide.stride_x * slide.level0_um_per_px_x;
@@ -74,7 +84,8 @@ void write_risk_map(const std::filesystem::path& path, const RiskMap& map, const
     TIFFSetField(tiff, TIFFTAG_YRESOLUTION, um_per_cm / map.um_per_px_y);
     TIFFSetField(tiff, TIFFTAG_IMAGEDESCRIPTION, description.c_str());
     for (int row = 0; row < map.rows && good; ++row) {
-      std::vector<float> line(map.value.begin() + static_cast<std::ptrdiff_t>(row) * map.columns, map.value.begin() + static_cast<std::ptrdiff_t>(row + 1) * map.columns);
+      std::vector<float> line(map.value.begin() + static_cast<std::ptrdiff_t>(row) * map.columns,
+                              map.value.begin() + static_cast<std::ptrdiff_t>(row + 1) * map.columns);
       good = TIFFWriteScanline(tiff, line.data(), static_cast<std::uint32_t>(row), 0) == 1;
     }
     good = TIFFFlush(tiff) == 1 && good;
@@ -85,7 +96,8 @@ void write_risk_map(const std::filesystem::path& path, const RiskMap& map, const
 }
 #else
 void write_risk_map(const std::filesystem::path& path, const RiskMap&, const std::string&) {
-  throw InputError(path.string() + ": this build of clmnet writes no TIFF (built without slide support); build with CLMNET_WITH_WSI=ON");
+  throw InputError(path.string() +
+                   ": this build of clmnet writes no TIFF (built without slide support); build with CLMNET_WITH_WSI=ON");
 }
 #endif
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <stdexcept>
 
 #include "survival/random.h"
 #include "tools/base/error.h"
@@ -13,9 +14,9 @@ namespace {
 
 using survival::Outcome;
 
-constexpr double kCoxStrengths[] = {100, 10, 1, 0.1, 0.01};
+const std::vector<double> kCoxStrengths{100, 10, 1, 0.1, 0.01};
 constexpr double kStrengths[] = {0.001, 0.01, 0.1, 1, 10};
-constexpr int kInnerFolds = 5, kForestMinLeaf = 5;
+constexpr int kInnerFolds = 5;
 
 double median_of(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -84,31 +85,30 @@ double choose_strength(const Eigen::MatrixXd& x, const std::vector<int>& label, 
   return best;
 }
 
-/// Penalty with the largest cross-validated partial likelihood (Verweij and van Houwelingen 1993): l of everyone less l of the
-/// inner training part, at the coefficients of that part; the stronger one of equals.
+survival::CoxPathOptions ridge_at(std::vector<double> strength) {
+  survival::CoxPathOptions options;
+  options.lambda = std::move(strength);
+  return options;
+}
+
+/// Penalty with the largest cross-validated partial likelihood over inner folds of the training part; the stronger one of equals.
+/// One event alone cannot be both learnt from and predicted: the strongest.
 double choose_cox_strength(const Eigen::MatrixXd& x, const Outcome& outcome, std::uint64_t seed) {
+  if (outcome.events() < 2) return kCoxStrengths.front();
   std::vector<std::string> own(outcome.size());
   for (std::size_t i = 0; i < own.size(); ++i) own[i] = std::to_string(i);
   const auto fold = patient_folds(own, {outcome.event.begin(), outcome.event.end()}, kInnerFolds, seed);
-  double best = kCoxStrengths[0], most = -std::numeric_limits<double>::infinity();
-  for (const double strength : kCoxStrengths) {
-    double likelihood = 0;
-    for (int f = 0; f < kInnerFolds; ++f) {
-      const auto train = rows_where(fold, f, false);
-      const Outcome part = pick(outcome, train);
-      if (part.events() == 0) continue;
-      const auto model = survival::fit_ridge_cox(Eigen::MatrixXd(x(train, Eigen::all)), part, strength);
-      likelihood += survival::log_partial_likelihood(model.predict(x), outcome) - model.log_likelihood;
-    }
-    if (likelihood > most + 1e-9) {
-      most = likelihood;
-      best = strength;
-    }
-  }
-  return best;
+  const auto validated = survival::validate_cox_path(x, outcome, fold, ridge_at(kCoxStrengths));
+  return validated.lambda[validated.best];
 }
 
-Eigen::VectorXd train_logistic(RiskModel& model, const Eigen::MatrixXd& whole, const std::vector<Eigen::Index>& known, const std::vector<int>& label, const RiskOptions& options) {
+/// Probability of the event by `time`, from log relative hazards.
+Eigen::VectorXd event_by(const survival::Baseline& baseline, const Eigen::VectorXd& predictor, double time) {
+  return predictor.unaryExpr([&](double value) { return -std::expm1(-baseline.at(time, value)); });
+}
+
+Eigen::VectorXd train_logistic(RiskModel& model, const Eigen::MatrixXd& whole, const std::vector<Eigen::Index>& known,
+                               const std::vector<int>& label, const RiskOptions& options) {
   const Eigen::MatrixXd part = whole(known, Eigen::all);
   model.strength = choose_strength(part, label, options.seed);
   survival::PenalisedOptions penalty;
@@ -119,8 +119,9 @@ Eigen::VectorXd train_logistic(RiskModel& model, const Eigen::MatrixXd& whole, c
 
 Eigen::VectorXd train_cox(RiskModel& model, const Eigen::MatrixXd& whole, const Outcome& outcome, const RiskOptions& options) {
   model.strength = choose_cox_strength(whole, outcome, options.seed);
-  model.cox = survival::fit_ridge_cox(whole, outcome, model.strength);
-  return model.cox.predict_event(whole, options.horizon);
+  model.cox = survival::fit_cox_path(whole, outcome, ridge_at({model.strength}));
+  model.baseline = survival::path_baseline(model.cox, 0, whole, outcome).front();
+  return event_by(model.baseline, model.cox.predict(whole, 0), options.horizon);
 }
 
 survival::ForestOptions forest_options(const RiskOptions& options) {
@@ -133,7 +134,8 @@ survival::ForestOptions forest_options(const RiskOptions& options) {
 }
 
 /// A forest has all but learnt its own patients by heart; their risk is that of the trees that did not see them.
-Eigen::VectorXd train_forest(RiskModel& model, const Eigen::MatrixXd& whole, const std::vector<Eigen::Index>& known, const std::vector<int>& label, const RiskOptions& options) {
+Eigen::VectorXd train_forest(RiskModel& model, const Eigen::MatrixXd& whole, const std::vector<Eigen::Index>& known,
+                             const std::vector<int>& label, const RiskOptions& options) {
   const Eigen::MatrixXd part = whole(known, Eigen::all);
   model.forest = survival::RandomForest::fit(part, label, forest_options(options));
   Eigen::VectorXd risk = model.forest->predict_probability(whole).col(1);
@@ -152,7 +154,8 @@ Eigen::VectorXd survival_forest_event(const survival::RandomSurvivalForest& fore
 
 /// Probabilities of out-of-bag trees are not kept by the forest, their mortality is: it takes the place in the ranking that the
 /// mortality of the whole forest has, so the cut is that of patients who were not seen.
-Eigen::VectorXd train_survival_forest(RiskModel& model, const Eigen::MatrixXd& whole, const Outcome& outcome, const RiskOptions& options) {
+Eigen::VectorXd train_survival_forest(RiskModel& model, const Eigen::MatrixXd& whole, const Outcome& outcome,
+                                      const RiskOptions& options) {
   model.survival_forest = survival::RandomSurvivalForest::fit(whole, outcome, forest_options(options));
   const Eigen::VectorXd seen = survival_forest_event(*model.survival_forest, whole, options.horizon);
   const Eigen::VectorXd mortality = model.survival_forest->predict_mortality(whole);
@@ -204,7 +207,19 @@ std::vector<Eigen::Index> rows_where(const std::vector<int>& fold, int wanted, b
   return rows;
 }
 
-Outcome pick(const Outcome& outcome, const std::vector<Eigen::Index>& rows) { return survival::select(outcome, {rows.begin(), rows.end()}); }
+Outcome pick(const Outcome& outcome, const std::vector<Eigen::Index>& rows) {
+  return survival::select(outcome, {rows.begin(), rows.end()});
+}
+
+double median_event_time(const Outcome& outcome) {
+  std::vector<double> times;
+  for (std::size_t i = 0; i < outcome.size(); ++i) {
+    if (outcome.event[i] != 0) times.push_back(outcome.time[i]);
+  }
+  if (times.empty()) throw std::invalid_argument("median_event_time: no event");
+  std::sort(times.begin(), times.end());
+  return times[(times.size() - 1) / 2];
+}
 
 std::vector<int> labels_at(const Outcome& outcome, double horizon) {
   std::vector<int> label;
@@ -219,20 +234,21 @@ Eigen::VectorXd RiskModel::predict(const Eigen::MatrixXd& x) const {
   switch (method) {
     case RiskMethod::logistic: return logistic.predict_probability(whole).col(1);
     case RiskMethod::forest: return forest->predict_probability(whole).col(1);
-    case RiskMethod::cox: return cox.predict_event(whole, horizon);
+    case RiskMethod::cox: return event_by(baseline, cox.predict(whole, 0), horizon);
     default: return survival_forest_event(*survival_forest, whole, horizon);
   }
 }
 
 double RiskModel::percentile(double risk) const {
   const auto range = std::equal_range(training_risk.begin(), training_risk.end(), risk);
-  const double below = static_cast<double>(range.first - training_risk.begin()), tied = static_cast<double>(range.second - range.first);
+  const double below = static_cast<double>(range.first - training_risk.begin()),
+               tied = static_cast<double>(range.second - range.first);
   return (below + tied / 2) / static_cast<double>(training_risk.size());
 }
 
 Eigen::RowVectorXd RiskModel::slope() const {
   if (method == RiskMethod::logistic) return logistic.coefficient.row(0).cwiseQuotient(logistic.deviation);
-  return cox.coefficient.cwiseQuotient(cox.deviation);
+  return cox.coefficient.col(0).transpose();
 }
 
 double RiskModel::offset() const {
@@ -253,7 +269,8 @@ RiskModel train_risk_model(RiskMethod method, const Eigen::MatrixXd& x, const Ou
   model.events_by_horizon = static_cast<std::size_t>(std::count(known_label.begin(), known_label.end(), 1));
   if (!has_both_classes(known_label)) {
     throw InputError("survival fit: of " + std::to_string(known.size()) + " training patients with known status at the horizon " +
-                     std::to_string(model.events_by_horizon) + " had the event; expected some with and some without, give another --horizon");
+                     std::to_string(model.events_by_horizon) +
+                     " had the event; expected some with and some without, give another --horizon");
   }
   const Eigen::MatrixXd whole = filled(x, model.median);
   Eigen::VectorXd risk;
@@ -269,14 +286,16 @@ RiskModel train_risk_model(RiskMethod method, const Eigen::MatrixXd& x, const Ou
   return model;
 }
 
-std::vector<int> patient_folds(const std::vector<std::string>& patient, const std::vector<int>& label, int folds, std::uint64_t seed) {
+std::vector<int> patient_folds(const std::vector<std::string>& patient, const std::vector<int>& label, int folds,
+                               std::uint64_t seed) {
   std::map<std::string, int> label_of;  // a patient's rows share one: the largest
   for (std::size_t i = 0; i < patient.size(); ++i) {
     const auto [place, fresh] = label_of.emplace(patient[i], label[i]);
     if (!fresh) place->second = std::max(place->second, label[i]);
   }
   if (static_cast<int>(label_of.size()) < folds) {
-    throw InputError("survival fit: " + std::to_string(label_of.size()) + " patients cannot be split into " + std::to_string(folds) + " folds; give fewer --folds");
+    throw InputError("survival fit: " + std::to_string(label_of.size()) + " patients cannot be split into " +
+                     std::to_string(folds) + " folds; give fewer --folds");
   }
   std::map<int, std::vector<std::string>> by_label;
   for (const auto& [name, own] : label_of) by_label[own].push_back(name);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "survival/cox_ridge.h"
+#include "survival/cox_path.h"
 #include "survival/logistic_penalised.h"
 #include "survival/outcome.h"
 #include "survival/random_forest.h"
@@ -25,6 +25,9 @@ const char* key_of(RiskMethod method);
 /// Throws InputError for another key.
 RiskMethod method_of(const std::string& key);
 
+/// Patients of a leaf of either forest, at least.
+inline constexpr int kForestMinLeaf = 5;
+
 struct RiskOptions {
   double horizon = 0;
   int folds = 5, repeats = 1;
@@ -39,7 +42,8 @@ struct RiskModel {
   double horizon = 0;
   Eigen::RowVectorXd median;                       ///< p, puts a value where one is missing
   survival::PenalisedLogistic logistic;
-  survival::RidgeCox cox;
+  survival::CoxPath cox;                           ///< ridge, one penalty
+  survival::Baseline baseline;                     ///< of Cox regression, for the mean patient
   std::optional<survival::RandomForest> forest;
   std::optional<survival::RandomSurvivalForest> survival_forest;
   double strength = 0;                             ///< chosen by inner validation: C of logistic regression, penalty of Cox
@@ -57,15 +61,21 @@ struct RiskModel {
   double offset() const;
 };
 
+/// When half of the events that were seen had happened (the lower of two middle ones): the horizon where none is given.
+/// Throws std::invalid_argument without an event.
+double median_event_time(const survival::Outcome& outcome);
+
 /// 1 event by the horizon, 0 seen beyond it, -1 censored before it.
 std::vector<int> labels_at(const survival::Outcome& outcome, double horizon);
 
 /// Throws InputError when the labelled patients are all of one class.
-RiskModel train_risk_model(RiskMethod method, const Eigen::MatrixXd& x, const survival::Outcome& outcome, const RiskOptions& options);
+RiskModel train_risk_model(RiskMethod method, const Eigen::MatrixXd& x, const survival::Outcome& outcome,
+                           const RiskOptions& options);
 
 /// Fold of each row: rows of one patient stay together, labels are spread evenly, the same for a seed.
 /// Throws InputError when there are fewer patients than folds.
-std::vector<int> patient_folds(const std::vector<std::string>& patient, const std::vector<int>& label, int folds, std::uint64_t seed);
+std::vector<int> patient_folds(const std::vector<std::string>& patient, const std::vector<int>& label, int folds,
+                               std::uint64_t seed);
 
 /// Rows of a fold, or of all others.
 std::vector<Eigen::Index> rows_where(const std::vector<int>& fold, int wanted, bool equal);

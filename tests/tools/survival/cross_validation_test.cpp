@@ -53,6 +53,14 @@ CrossValidation validate(RiskMethod method, const Drawn& data, const RiskOptions
   return cross_validate(method, all_columns(data), data.x, data.outcome, folds, how);
 }
 
+// Events at 1, 2, 4 and 9: half had happened at 2. Who was censored does not count, whatever the order.
+TEST(Horizon, IsTheMedianOfTheEventTimes) {
+  EXPECT_EQ(median_event_time({{9, 3, 2, 1, 50, 4}, {1, 0, 1, 1, 0, 1}}), 2);
+  EXPECT_EQ(median_event_time({{9, 3, 2, 1, 50, 4}, {1, 1, 1, 1, 0, 1}}), 3);
+  EXPECT_EQ(median_event_time({{7, 5}, {0, 1}}), 5);
+  EXPECT_THROW(median_event_time({{7, 5}, {0, 0}}), std::invalid_argument);
+}
+
 constexpr RiskMethod kMethods[] = {RiskMethod::logistic, RiskMethod::forest, RiskMethod::cox, RiskMethod::survival_forest};
 
 // With no effect and more columns than patients any use of the test part would show: the training AUC is 1. The AUC of one
@@ -61,7 +69,9 @@ TEST(CrossValidation, WithoutAnEffectThereIsNoLeak) {
   for (const auto method : kMethods) {
     double sum = 0;
     constexpr int cohorts = 6;
-    for (int k = 0; k < cohorts; ++k) sum += validate(method, draw(80, 90, 0, 50 + static_cast<std::uint64_t>(k)), options()).auc.value[0];
+    for (int k = 0; k < cohorts; ++k) {
+      sum += validate(method, draw(80, 90, 0, 50 + static_cast<std::uint64_t>(k)), options()).auc.value[0];
+    }
     EXPECT_NEAR(sum / cohorts, 0.5, 4 * 0.066 / std::sqrt(cohorts)) << name_of(method);
   }
 }
@@ -191,7 +201,8 @@ TEST(HorizonRoc, AreaIsTheAuc) {
   const auto curve = horizon_roc(data.outcome, score, 1);
   double area = 0;
   for (std::size_t i = 1; i < curve.false_positive_rate.size(); ++i) {
-    area += (curve.false_positive_rate[i] - curve.false_positive_rate[i - 1]) * (curve.true_positive_rate[i] + curve.true_positive_rate[i - 1]) / 2;
+    area += (curve.false_positive_rate[i] - curve.false_positive_rate[i - 1]) *
+            (curve.true_positive_rate[i] + curve.true_positive_rate[i - 1]) / 2;
   }
   EXPECT_NEAR(area, survival::cumulative_dynamic_auc(data.outcome, {score.begin(), score.end()}, {1}).value[0], 1e-9);
 }

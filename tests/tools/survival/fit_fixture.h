@@ -42,12 +42,15 @@ struct DrawnRun {
   }
 
   /// rows: one per tile; tumour: one probability per tile (empty: no tiles.csv).
-  void add_slide(const std::string& slide, const std::string& patient, const std::vector<std::vector<float>>& rows, const std::vector<float>& tumour = {}) {
+  void add_slide(const std::string& slide, const std::string& patient, const std::vector<std::vector<float>>& rows,
+                 const std::vector<float>& tumour = {}) {
     std::vector<wsi::TileSpec> tiles;
     cv::Mat features(static_cast<int>(rows.size()), rows.empty() ? 0 : static_cast<int>(rows[0].size()), CV_32F);
     for (int i = 0; i < features.rows; ++i) {
       tiles.push_back({{256 * (i % 4), 256 * (i / 4)}, i % 4, i / 4});
-      for (int j = 0; j < features.cols; ++j) features.at<float>(i, j) = rows[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
+      for (int j = 0; j < features.cols; ++j) {
+        features.at<float>(i, j) = rows[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
+      }
     }
     std::filesystem::create_directories(run() / slide);
     wsi::write_features_h5(run() / slide / "features.h5", tiles, features, info(slide));
