@@ -15,13 +15,13 @@ std::int64_t scaled_channels(std::int64_t channels, double width) {
 
 SqueezeExciteImpl::SqueezeExciteImpl(std::int64_t channels, std::int64_t reduction) {
   const std::int64_t hidden = std::max<std::int64_t>(4, channels / reduction);
-  fc1_ = register_module("fc1", nn::Conv2d(nn::Conv2dOptions(channels, hidden, 1)));
-  fc2_ = register_module("fc2", nn::Conv2d(nn::Conv2dOptions(hidden, channels, 1)));
+  fc1_ = register_module("fc1", Conv(nn::Conv2dOptions(channels, hidden, 1)));
+  fc2_ = register_module("fc2", Conv(nn::Conv2dOptions(hidden, channels, 1)));
 }
 
 torch::Tensor SqueezeExciteImpl::forward(const torch::Tensor& x) {
   const torch::Tensor squeezed = x.mean({2, 3}, /*keepdim=*/true);
-  return x * torch::sigmoid(fc2_(torch::relu(fc1_(squeezed))));
+  return x * torch::sigmoid(fc2_(fc1_->run(squeezed, {.relu = true})));
 }
 
 void SqueezeExciteImpl::open() {
@@ -35,7 +35,7 @@ namespace {
 nn::Sequential conv_bn_relu(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t dilation) {
   const std::int64_t padding = kernel == 1 ? 0 : dilation;
   return nn::Sequential(
-      nn::Conv2d(nn::Conv2dOptions(in, out, kernel).padding(padding).dilation(dilation).bias(false)),
+      Conv(nn::Conv2dOptions(in, out, kernel).padding(padding).dilation(dilation).bias(false)),
       nn::BatchNorm2d(out), nn::ReLU());
 }
 
@@ -46,10 +46,10 @@ AsppImpl::AsppImpl(const AsppOptions& options) {
   convs_->push_back(conv_bn_relu(options.in_channels, out, 1, 1));
   for (const std::int64_t rate : options.rates) convs_->push_back(conv_bn_relu(options.in_channels, out, 3, rate));
   convs_->push_back(nn::Sequential(nn::AdaptiveAvgPool2d(1),
-                                   nn::Conv2d(nn::Conv2dOptions(options.in_channels, out, 1).bias(false)),
+                                   Conv(nn::Conv2dOptions(options.in_channels, out, 1).bias(false)),
                                    nn::BatchNorm2d(out), nn::ReLU()));
   const auto branches = static_cast<std::int64_t>(convs_->size());
-  project_ = nn::Sequential(nn::Conv2d(nn::Conv2dOptions(branches * out, out, 1).bias(false)), nn::BatchNorm2d(out),
+  project_ = nn::Sequential(Conv(nn::Conv2dOptions(branches * out, out, 1).bias(false)), nn::BatchNorm2d(out),
                             nn::ReLU(), nn::Dropout(options.dropout));
   register_module("convs", convs_);
   register_module("project", project_);
@@ -58,10 +58,10 @@ AsppImpl::AsppImpl(const AsppOptions& options) {
 torch::Tensor AsppImpl::forward(const torch::Tensor& x) {
   std::vector<torch::Tensor> branches;
   for (const auto& branch : *convs_) {
-    const torch::Tensor y = branch->as<nn::SequentialImpl>()->forward(x);
+    const torch::Tensor y = run_chain(*branch->as<nn::SequentialImpl>(), x);
     branches.push_back(y.size(2) == x.size(2) && y.size(3) == x.size(3) ? y : resize_bilinear(y, x.size(2), x.size(3)));
   }
-  return project_->forward(torch::cat(branches, 1));
+  return run_chain(*project_, torch::cat(branches, 1));
 }
 
 PooledHeadImpl::PooledHeadImpl(std::int64_t channels, std::int64_t feature_size, std::int64_t classes) {

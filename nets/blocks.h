@@ -4,7 +4,7 @@
 #include <tuple>
 #include <vector>
 
-#include "nets/torch.h"
+#include "nets/conv.h"
 
 namespace clmnet::nets {
 
@@ -21,7 +21,7 @@ class SqueezeExciteImpl : public torch::nn::Module {
   void open();
 
  private:
-  torch::nn::Conv2d fc1_{nullptr}, fc2_{nullptr};
+  Conv fc1_{nullptr}, fc2_{nullptr};
 };
 TORCH_MODULE(SqueezeExcite);
 

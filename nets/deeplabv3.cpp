@@ -28,9 +28,9 @@ DeepLabV3Impl::DeepLabV3Impl(const DeepLabV3Options& options) : options_(options
   aspp.dropout *= std::min(1.0, options.width);  // few channels cannot spare half of them
   const std::int64_t channels = aspp.out_channels;
   aspp_ = Aspp(aspp);
-  classifier_ = nn::Sequential(aspp_, nn::Conv2d(nn::Conv2dOptions(channels, channels, 3).padding(1).bias(false)),
+  classifier_ = nn::Sequential(aspp_, Conv(nn::Conv2dOptions(channels, channels, 3).padding(1).bias(false)),
                                nn::BatchNorm2d(channels), nn::ReLU(),
-                               nn::Conv2d(nn::Conv2dOptions(channels, options.classes, 1)));
+                               Conv(nn::Conv2dOptions(channels, options.classes, 1)));
   register_module("classifier", classifier_);
   if (options.squeeze_excite) gate_ = register_module("gate", SqueezeExcite(channels));
   if (options.classification_head) {
@@ -41,12 +41,17 @@ DeepLabV3Impl::DeepLabV3Impl(const DeepLabV3Options& options) : options_(options
 MemberOutput DeepLabV3Impl::predict(const torch::Tensor& x) {
   torch::Tensor y = aspp_(backbone_->features(x));
   if (gate_) y = gate_(y);
-  y = torch::relu(classifier_[2]->as<nn::BatchNorm2d>()->forward(classifier_[1]->as<nn::Conv2d>()->forward(y)));
   MemberOutput output;
-  output.map_logits = classifier_[4]->as<nn::Conv2d>()->forward(y);
+  y = run_chain(*classifier_, y, 1, 4);
+  output.map_logits = run_chain(*classifier_, y, 4);
   if (options_.full_size_map) output.map_logits = resize_bilinear(output.map_logits, x.size(2), x.size(3));
-  if (head_) std::tie(output.features, output.class_logits) = head_(y);
+  if (head_) {
+    output.activation = y;
+    std::tie(output.features, output.class_logits) = head_(y);
+  }
   return output;
 }
+
+torch::Tensor DeepLabV3Impl::classify(const torch::Tensor& activation) { return std::get<1>(head_(activation)); }
 
 }  // namespace clmnet::nets

@@ -26,6 +26,7 @@ class DeepLabV3Impl : public Member {
  public:
   explicit DeepLabV3Impl(const DeepLabV3Options& options);
   MemberOutput predict(const torch::Tensor& x) override;
+  torch::Tensor classify(const torch::Tensor& activation) override;
 
  private:
   DeepLabV3Options options_;

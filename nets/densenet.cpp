@@ -8,10 +8,11 @@ namespace nn = torch::nn;
 
 namespace {
 
+constexpr std::size_t kStemLayers = 4;   // convolution, normalisation, ReLU, pooling
 constexpr std::int64_t kBottleneck = 4;  // channels between the two convolutions of a layer, in growth rates
 
-nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel) {
-  return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).padding(kernel / 2).bias(false));
+Conv conv(std::int64_t in, std::int64_t out, std::int64_t kernel) {
+  return Conv(nn::Conv2dOptions(in, out, kernel).padding(kernel / 2).bias(false));
 }
 
 /// Normalisation before each convolution; gives `growth` new channels.
@@ -25,13 +26,12 @@ class DenseLayerImpl : public nn::Module {
   }
 
   torch::Tensor forward(const torch::Tensor& x) {
-    const torch::Tensor y = conv1_(norm1_(x).relu_());
-    return conv2_(norm2_(y).relu_());
+    return conv2_(conv1_->run(norm1_(x).relu_(), {.norm = norm2_.get(), .relu = true}));
   }
 
  private:
   nn::BatchNorm2d norm1_{nullptr}, norm2_{nullptr};
-  nn::Conv2d conv1_{nullptr}, conv2_{nullptr};
+  Conv conv1_{nullptr}, conv2_{nullptr};
 };
 TORCH_MODULE(DenseLayer);
 
@@ -66,7 +66,7 @@ class TransitionImpl : public nn::Module {
 
  private:
   nn::BatchNorm2d norm_{nullptr};
-  nn::Conv2d conv_{nullptr};
+  Conv conv_{nullptr};
 };
 TORCH_MODULE(Transition);
 
@@ -81,7 +81,7 @@ DenseNetOptions DenseNetOptions::densenet201(std::int64_t classes) {
 DenseNetImpl::DenseNetImpl(const DenseNetOptions& options) {
   const std::int64_t growth = scaled_channels(32, options.width);
   channels_ = scaled_channels(64, options.width);
-  features_->push_back("conv0", nn::Conv2d(nn::Conv2dOptions(3, channels_, 7).stride(2).padding(3).bias(false)));
+  features_->push_back("conv0", Conv(nn::Conv2dOptions(3, channels_, 7).stride(2).padding(3).bias(false)));
   features_->push_back("norm0", nn::BatchNorm2d(channels_));
   features_->push_back("relu0", nn::ReLU(nn::ReLUOptions(true)));
   features_->push_back("pool0", nn::MaxPool2d(nn::MaxPool2dOptions(3).stride(2).padding(1)));
@@ -102,11 +102,11 @@ DenseNetImpl::DenseNetImpl(const DenseNetOptions& options) {
 }
 
 torch::Tensor DenseNetImpl::features(const torch::Tensor& x) {
-  torch::Tensor y = x;
+  torch::Tensor y = run_chain(*features_, x, 0, kStemLayers);
   std::size_t gate = 0;
-  for (auto& layer : *features_) {
-    y = layer.forward(y);
-    if (gates_->is_empty() || !layer.ptr()->as<DenseBlockImpl>()) continue;
+  for (std::size_t i = kStemLayers; i < features_->size(); ++i) {
+    y = run_chain(*features_, y, i, i + 1);
+    if (gates_->is_empty() || !features_->ptr(i)->as<DenseBlockImpl>()) continue;
     y = gates_[gate++]->as<SqueezeExciteImpl>()->forward(y);
   }
   return torch::relu_(y);

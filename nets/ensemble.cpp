@@ -1,8 +1,13 @@
 #include "nets/ensemble.h"
 
+#include <stdexcept>
+
 #include "nets/blocks.h"
 #include "nets/checkpoint/safetensors.h"
 #include "nets/checkpoint/state_dict.h"
+#include "nets/class_activation.h"
+#include "nets/conv.h"
+#include "nets/torchscript.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 
@@ -11,23 +16,49 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::shared_ptr<Member> load_member(const fs::path& folder, const MemberConfig& config, torch::Device device) {
-  const fs::path file = folder / config.weights;
+void check_sum(const fs::path& file, const MemberConfig& config) {
   const std::string found = sha256_of_file(file);
   if (found != config.sha256) {
     throw InputError(file.string() + ": SHA-256 is " + found + ", config.json says " + config.sha256 +
                      "; take the file that belongs to the model, or train it again");
   }
+}
+
+std::shared_ptr<Member> load_weights(const fs::path& folder, const MemberConfig& config) {
+  const fs::path file = folder / config.weights;
+  check_sum(file, config);
   auto member = make_member(config.options);
   load_state_dict(*member, load_safetensors(file).tensors, LoadMode::kStrict, file.string());
   member->eval();
-  member->to(device, device.is_cuda() ? torch::kHalf : torch::kFloat32);
-  // Convolutions run fastest with channels last, on the CPU as on the GPU.
-  torch::NoGradGuard no_grad;
-  for (auto& parameter : member->parameters()) {
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
-  }
   return member;
+}
+
+std::shared_ptr<Member> load_program(const fs::path& folder, const MemberConfig& config, const ModelConfig& model, torch::Device device) {
+  const fs::path file = folder / config.weights;
+  if (!config.sha256.empty()) check_sum(file, config);  // WSInfer's zoo states none
+  return load_torchscript_member(file, config.options.classes, model.resize_px, device);
+}
+
+/// One of a square's eight symmetries: mirrored from 4 on, then turned view % 4 quarters.
+torch::Tensor seen_as(const torch::Tensor& x, int view) { return torch::rot90(view >= 4 ? x.flip({3}) : x, view % 4, {2, 3}); }
+
+torch::Tensor seen_back(const torch::Tensor& y, int view) {
+  const torch::Tensor x = torch::rot90(y, -(view % 4), {2, 3});
+  return view >= 4 ? x.flip({3}) : x;
+}
+
+/// Means over the eight symmetries, maps turned back; the activation is that of the tile as it is.
+MemberOutput predict_symmetries(Member& member, const torch::Tensor& x) {
+  constexpr int kViews = 8;
+  MemberOutput mean = member.predict(x);
+  for (int view = 1; view < kViews; ++view) {
+    const MemberOutput said = member.predict(seen_as(x, view).contiguous(at::MemoryFormat::ChannelsLast));
+    mean.class_logits = mean.class_logits + said.class_logits;
+    mean.map_logits = mean.map_logits + seen_back(said.map_logits, view);
+    mean.features = mean.features + said.features;
+  }
+  for (torch::Tensor* sum : {&mean.class_logits, &mean.map_logits, &mean.features}) *sum = *sum / kViews;
+  return mean;
 }
 
 }  // namespace
@@ -58,8 +89,48 @@ torch::Tensor normalise(const torch::Tensor& rgb, const ModelConfig& config, tor
   return x.permute({0, 3, 1, 2});  // channels last in memory
 }
 
-Ensemble::Ensemble(const fs::path& folder, torch::Device device) : config_(read_model_config(folder)), device_(device) {
-  for (const auto& member : config_.members) members_.push_back(load_member(folder, member, device_));
+std::vector<std::shared_ptr<Member>> load_members(const fs::path& folder, const ModelConfig& config) {
+  std::vector<std::shared_ptr<Member>> members;
+  for (const auto& member : config.members) {
+    if (member.options.network == kTorchScript) {
+      throw InputError((folder / member.weights).string() + ": is a TorchScript program; expected networks of clmnet");
+    }
+    members.push_back(load_weights(folder, member));
+  }
+  return members;
+}
+
+void Ensemble::place(Member& member) const {
+  member.eval();
+  member.to(device_, device_.is_cuda() ? torch::kHalf : torch::kFloat32);
+  if (!options_.prepare) return;
+  prepare_for_inference(member);
+  // What is no Conv: these run fastest with channels last too.
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : member.parameters()) {
+    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
+
+Ensemble::Ensemble(const fs::path& folder, torch::Device device, const EnsembleOptions& options)
+    : config_(read_model_config(folder)), device_(device), options_(options) {
+  for (const auto& member : config_.members) {
+    if (member.options.network == kTorchScript) {
+      if (options.class_activation) {
+        throw InputError((folder / member.weights).string() + ": a TorchScript program shows no activation; leave map.class_activation out");
+      }
+      members_.push_back(load_program(folder, member, config_, device_));
+    } else {
+      members_.push_back(load_weights(folder, member));
+      place(*members_.back());
+    }
+  }
+}
+
+Ensemble::Ensemble(ModelConfig config, std::vector<std::shared_ptr<Member>> members, torch::Device device, const EnsembleOptions& options)
+    : config_(std::move(config)), device_(device), options_(options), members_(std::move(members)) {
+  if (members_.size() != config_.members.size()) throw std::invalid_argument("an ensemble has as many networks as its configuration");
+  for (const auto& member : members_) place(*member);
 }
 
 Prediction Ensemble::predict(const torch::Tensor& rgb, std::int64_t map_px) {
@@ -71,9 +142,9 @@ Prediction Ensemble::predict(const torch::Tensor& rgb, std::int64_t map_px) {
   std::vector<torch::Tensor> class_logits, map_logits, features;
   std::vector<double> class_weights, class_temperatures, map_weights, map_temperatures;
   Prediction out;
-  std::vector<torch::Tensor> probabilities, maps;
+  std::vector<torch::Tensor> probabilities, maps, activations;
   for (std::size_t k = 0; k < members_.size(); ++k) {
-    const MemberOutput said = members_[k]->predict(x);
+    const MemberOutput said = options_.flips_and_turns ? predict_symmetries(*members_[k], x) : members_[k]->predict(x);
     const MemberConfig& member = config_.members[k];
     class_logits.push_back(said.class_logits.to(torch::kFloat32));
     map_logits.push_back(map_at(said.map_logits.to(torch::kFloat32), height, width));
@@ -84,6 +155,10 @@ Prediction Ensemble::predict(const torch::Tensor& rgb, std::int64_t map_px) {
     map_temperatures.push_back(member.map_temperature);
     probabilities.push_back(torch::softmax(class_logits.back() / member.class_temperature, 1));
     maps.push_back(1 - torch::softmax(map_logits.back() / member.map_temperature, 1).select(1, 0));
+    if (options_.class_activation) {
+      const torch::Tensor where = map_at(grad_cam_plus_plus(*members_[k], said.activation).unsqueeze(1), height, width).squeeze(1);
+      activations.push_back(where * (1 - probabilities.back().select(1, 0)).view({-1, 1, 1}));
+    }
   }
   const torch::Tensor fused_class = fuse_logits(class_logits, class_weights, class_temperatures);
   const torch::Tensor fused_map = fuse_logits(map_logits, map_weights, map_temperatures) +
@@ -93,6 +168,7 @@ Prediction Ensemble::predict(const torch::Tensor& rgb, std::int64_t map_px) {
   out.map = (1 - torch::softmax(fused_map, 1).select(1, 0)).contiguous().cpu();
   out.member_map = torch::stack(maps, 1).contiguous().cpu();
   out.features = torch::cat(features, 1).contiguous().cpu();
+  if (options_.class_activation) out.activation = torch::stack(activations, 1).contiguous().cpu();
   return out;
 }
 

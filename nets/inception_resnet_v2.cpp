@@ -24,13 +24,13 @@ class BasicConvImpl : public nn::Module {
     nn::Conv2dOptions options(in, out, {height, width});
     options.stride(window.stride).bias(false);
     if (window.same) options.padding({height / 2, width / 2});
-    conv_ = register_module("conv", nn::Conv2d(options));
+    conv_ = register_module("conv", Conv(options));
     bn_ = register_module("bn", nn::BatchNorm2d(nn::BatchNorm2dOptions(out).eps(1e-3)));
   }
-  torch::Tensor forward(const torch::Tensor& x) { return bn_(conv_(x)).relu_(); }
+  torch::Tensor forward(const torch::Tensor& x) { return conv_->run(x, {.norm = bn_.get(), .relu = true}); }
 
  private:
-  nn::Conv2d conv_{nullptr};
+  Conv conv_{nullptr};
   nn::BatchNorm2d bn_{nullptr};
 };
 TORCH_MODULE(BasicConv);
@@ -118,7 +118,7 @@ class ResidualImpl : public BranchesImpl {
  public:
   ResidualImpl(std::int64_t in, double width, double scale, bool relu, const std::vector<std::vector<Layer>>& branches)
       : BranchesImpl(in, width, branches), scale_(scale), relu_(relu) {
-    conv2d_ = register_module("conv2d", nn::Conv2d(nn::Conv2dOptions(out_, in, 1)));
+    conv2d_ = register_module("conv2d", Conv(nn::Conv2dOptions(out_, in, 1)));
   }
   torch::Tensor forward(const torch::Tensor& x) {
     const torch::Tensor y = conv2d_(torch::cat(run(x), 1)).mul_(scale_).add_(x);
@@ -128,7 +128,7 @@ class ResidualImpl : public BranchesImpl {
  private:
   double scale_;
   bool relu_;
-  nn::Conv2d conv2d_{nullptr};
+  Conv conv2d_{nullptr};
 };
 TORCH_MODULE(Residual);
 

@@ -1,7 +1,6 @@
 #include "nets/member.h"
 
-#include <stdexcept>
-
+#include "nets/backbone_member.h"
 #include "nets/deeplabv3.h"
 #include "nets/unet.h"
 #include "nets/vgg16.h"
@@ -42,10 +41,21 @@ std::shared_ptr<Member> make_unet(const MemberOptions& options) {
 
 }  // namespace
 
-const std::vector<std::string>& member_names() {
+const std::vector<std::string>& clmnet_member_names() {
   static const std::vector<std::string> names = {"vgg16", "deeplabv3", "unet"};
   return names;
 }
+
+const std::vector<std::string>& member_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = clmnet_member_names();
+    all.insert(all.end(), backbone_names().begin(), backbone_names().end());
+    return all;
+  }();
+  return names;
+}
+
+bool maps_by_class_activation(const std::string& network) { return network == "vgg16" || is_backbone(network); }
 
 std::shared_ptr<Member> make_member(const MemberOptions& options) {
   if (!(options.width > 0 && options.width <= 4)) {
@@ -59,6 +69,7 @@ std::shared_ptr<Member> make_member(const MemberOptions& options) {
   if (options.network == "vgg16") member = make_vgg16(options);
   if (options.network == "deeplabv3") member = make_deeplabv3(options);
   if (options.network == "unet") member = make_unet(options);
+  if (is_backbone(options.network)) member = std::make_shared<BackboneMemberImpl>(options);
   if (!member) {
     std::string known;
     for (const auto& name : member_names()) known += (known.empty() ? "" : ", ") + name;

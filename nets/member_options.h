@@ -17,7 +17,13 @@ struct MemberOptions {
   std::vector<std::int64_t> atrous_rates;  ///< DeepLab-v3 and U-Net; empty: the network's own
 };
 
-/// The networks that make_member knows: "vgg16", "deeplabv3", "unet".
+/// The networks that make_member knows.
 const std::vector<std::string>& member_names();
+
+/// The three of CLM-Net, which a configuration without model.networks trains: "vgg16", "deeplabv3", "unet".
+const std::vector<std::string>& clmnet_member_names();
+
+/// True for a network that is a backbone for classification; its map is its class-activation map, which needs no masks.
+bool maps_by_class_activation(const std::string& network);
 
 }  // namespace clmnet::nets

@@ -41,6 +41,11 @@ class Reader {
     return value;
   }
 
+  /// Nothing where the key is missing.
+  std::optional<double> optional_number(const char* key, double low, double high) const {
+    return object_.contains(key) ? std::make_optional(number(key, low, high)) : std::nullopt;
+  }
+
   Reader child(const char* key) const {
     if (!object_.contains(key)) throw InputError(where_ + ": no '" + key + "', expected an object in braces");
     return {object_.at(key), where_ + ": " + key};
@@ -53,21 +58,7 @@ class Reader {
   std::string where_;
 };
 
-MemberConfig read_member(const Reader& in, std::int64_t classes) {
-  MemberConfig member;
-  member.options.network = in.get<std::string>("network", "a name");
-  const auto& known = member_names();
-  if (std::find(known.begin(), known.end(), member.options.network) == known.end()) {
-    throw InputError(in.where() + ": unknown network '" + member.options.network + "'; this version knows " + json(known).dump());
-  }
-  member.options.width = in.number("width", 0.01, 4);
-  member.options.classes = classes;
-  member.options.batch_norm = in.get<bool>("batch_norm", "true or false");
-  member.options.squeeze_excite = in.get<bool>("squeeze_excite", "true or false");
-  member.options.feature_size = static_cast<std::int64_t>(in.number("feature_size", 1, 65536));
-  if (in.object().contains("atrous_rates")) {
-    member.options.atrous_rates = in.get<std::vector<std::int64_t>>("atrous_rates", "a list of whole numbers");
-  }
+void read_weights_and_fusion(const Reader& in, MemberConfig& member) {
   member.weights = in.get<std::string>("weights", "a file name");
   if (fs::path(member.weights).filename() != member.weights) {
     throw InputError(in.where() + ": 'weights' is '" + member.weights + "', expected a file in the model's folder");
@@ -79,6 +70,44 @@ MemberConfig read_member(const Reader& in, std::int64_t classes) {
   member.map_weight = in.number("map_weight", 0, 100);
   member.class_threshold = in.number("class_threshold", 0, 1);
   member.map_threshold = in.number("map_threshold", 0, 1);
+  member.ece_before = in.optional_number("class_ece_at_temperature_1", 0, 1);
+  member.ece = in.optional_number("class_ece", 0, 1);
+}
+
+/// What stands for the one program of a folder of WSInfer's zoo.
+MemberConfig zoo_member(std::int64_t classes) {
+  MemberConfig member;
+  member.options.network = kTorchScript;
+  member.options.classes = classes;
+  member.options.feature_size = 0;
+  member.weights = "torchscript_model.pt";
+  member.class_weight = member.map_weight = 1;
+  return member;
+}
+
+MemberConfig read_member(const Reader& in, std::int64_t classes) {
+  MemberConfig member;
+  member.options.network = in.get<std::string>("network", "a name");
+  std::vector<std::string> known = member_names();
+  known.push_back(kTorchScript);
+  if (std::find(known.begin(), known.end(), member.options.network) == known.end()) {
+    throw InputError(in.where() + ": unknown network '" + member.options.network + "'; this version knows " + json(known).dump());
+  }
+  if (member.options.network == kTorchScript) {
+    member.options.classes = classes;
+    member.options.feature_size = 0;
+    read_weights_and_fusion(in, member);
+    return member;
+  }
+  member.options.width = in.number("width", 0.01, 4);
+  member.options.classes = classes;
+  member.options.batch_norm = in.get<bool>("batch_norm", "true or false");
+  member.options.squeeze_excite = in.get<bool>("squeeze_excite", "true or false");
+  member.options.feature_size = static_cast<std::int64_t>(in.number("feature_size", 1, 65536));
+  if (in.object().contains("atrous_rates")) {
+    member.options.atrous_rates = in.get<std::vector<std::int64_t>>("atrous_rates", "a list of whole numbers");
+  }
+  read_weights_and_fusion(in, member);
   return member;
 }
 
@@ -93,10 +122,15 @@ CrfOptions read_crf(const Reader& in) {
   return crf;
 }
 
-/// The last Normalize of a WSInfer transform list.
-void read_normalisation(const Reader& in, ModelConfig& config) {
+/// The steps of a WSInfer transform list that are known: Resize, ToTensor (nothing to read), and Normalize, which ends it.
+void read_transform(const Reader& in, ModelConfig& config) {
   for (const json& step : in.get<json>("transform", "a list of steps")) {
-    if (!step.is_object() || step.value("name", "") != "Normalize") continue;
+    if (!step.is_object()) continue;
+    if (step.value("name", "") == "Resize") {
+      const Reader arguments = Reader(step, in.where() + ": transform").child("arguments");
+      config.resize_px = static_cast<std::int64_t>(arguments.number("size", 8, 4096));
+    }
+    if (step.value("name", "") != "Normalize") continue;
     const Reader arguments = Reader(step, in.where() + ": transform").child("arguments");
     config.mean = arguments.get<std::array<double, 3>>("mean", "three numbers");
     config.standard_deviation = arguments.get<std::array<double, 3>>("std", "three numbers");
@@ -123,6 +157,29 @@ json member_json(const MemberConfig& member) {
               {"class_threshold", member.class_threshold},
               {"map_threshold", member.map_threshold}};
   if (!member.options.atrous_rates.empty()) out["atrous_rates"] = member.options.atrous_rates;
+  if (member.ece_before) out["class_ece_at_temperature_1"] = *member.ece_before;
+  if (member.ece) out["class_ece"] = *member.ece;
+  return out;
+}
+
+json ensemble_json(const ModelConfig& config) {
+  json members = json::array();
+  for (const auto& member : config.members) members.push_back(member_json(member));
+  json out = {{"members", members},
+              {"map_px", config.map_px},
+              {"map_from_class_weight", config.map_from_class_weight},
+              {"class_threshold", config.class_threshold},
+              {"sensitivity", config.sensitivity},
+              {"map_threshold", config.map_threshold},
+              {"raw_map_threshold", config.raw_map_threshold},
+              {"crf",
+               {{"gauss_sxy_px", config.crf.gauss_sxy_px},
+                {"gauss_weight", config.crf.gauss_weight},
+                {"bilat_sxy_px", config.crf.bilat_sxy_px},
+                {"bilat_srgb", config.crf.bilat_srgb},
+                {"bilat_weight", config.crf.bilat_weight},
+                {"iterations", config.crf.iterations}}}};
+  if (config.ece) out["class_ece"] = *config.ece;
   return out;
 }
 
@@ -131,6 +188,10 @@ json member_json(const MemberConfig& member) {
 std::int64_t ModelConfig::feature_size() const {
   return std::accumulate(members.begin(), members.end(), std::int64_t{0},
                          [](std::int64_t sum, const MemberConfig& m) { return sum + m.options.feature_size; });
+}
+
+bool ModelConfig::has_map() const {
+  return std::any_of(members.begin(), members.end(), [](const MemberConfig& m) { return m.options.network != kTorchScript; });
 }
 
 ModelConfig read_model_config(const fs::path& folder) {
@@ -146,7 +207,6 @@ ModelConfig read_model_config(const fs::path& folder) {
     throw InputError(file.string() + ": not JSON: " + error.what());
   }
   const Reader in(document, file.string());
-  const Reader ours = in.child("clmnet");
   ModelConfig config;
   config.name = in.get<std::string>("name", "a name");
   config.class_names = in.get<std::vector<std::string>>("class_names", "a list of names");
@@ -157,7 +217,12 @@ ModelConfig read_model_config(const fs::path& folder) {
   }
   config.patch_size_px = static_cast<std::int64_t>(in.number("patch_size_pixels", 32, 4096));
   config.spacing_um_per_px = in.number("spacing_um_px", 0.05, 100);
-  read_normalisation(in, config);
+  read_transform(in, config);
+  if (!document.contains("clmnet")) {
+    config.members.push_back(zoo_member(classes));
+    return config;
+  }
+  const Reader ours = in.child("clmnet");
   const json& members = ours.get<json>("members", "a list of networks");
   if (!members.is_array() || members.empty()) throw InputError(ours.where() + ": 'members' must list at least one network");
   for (std::size_t i = 0; i < members.size(); ++i) {
@@ -170,6 +235,8 @@ ModelConfig read_model_config(const fs::path& folder) {
   }
   config.map_from_class_weight = ours.number("map_from_class_weight", 0, 100);
   config.class_threshold = ours.number("class_threshold", 0, 1);
+  config.sensitivity = ours.optional_number("sensitivity", 0, 1).value_or(0);
+  config.ece = ours.optional_number("class_ece", 0, 1);
   config.map_threshold = ours.number("map_threshold", 0, 1);
   config.raw_map_threshold = ours.number("raw_map_threshold", 0, 1);
   config.crf = read_crf(ours.child("crf"));
@@ -177,8 +244,6 @@ ModelConfig read_model_config(const fs::path& folder) {
 }
 
 json to_json(const ModelConfig& config) {
-  json members = json::array();
-  for (const auto& member : config.members) members.push_back(member_json(member));
   const json normalize = {{"mean", config.mean}, {"std", config.standard_deviation}};
   return {{"spec_version", "1.0"},
           {"architecture", "clmnet-ensemble"},
@@ -188,23 +253,10 @@ json to_json(const ModelConfig& config) {
           {"patch_size_pixels", config.patch_size_px},
           {"spacing_um_px", config.spacing_um_per_px},
           {"transform",
-           {{{"name", "Resize"}, {"arguments", {{"size", config.patch_size_px}}}},
+           {{{"name", "Resize"}, {"arguments", {{"size", config.resize_px > 0 ? config.resize_px : config.patch_size_px}}}},
             {{"name", "ToTensor"}},
             {{"name", "Normalize"}, {"arguments", normalize}}}},
-          {"clmnet",
-           {{"members", members},
-            {"map_px", config.map_px},
-            {"map_from_class_weight", config.map_from_class_weight},
-            {"class_threshold", config.class_threshold},
-            {"map_threshold", config.map_threshold},
-            {"raw_map_threshold", config.raw_map_threshold},
-            {"crf",
-             {{"gauss_sxy_px", config.crf.gauss_sxy_px},
-              {"gauss_weight", config.crf.gauss_weight},
-              {"bilat_sxy_px", config.crf.bilat_sxy_px},
-              {"bilat_srgb", config.crf.bilat_srgb},
-              {"bilat_weight", config.crf.bilat_weight},
-              {"iterations", config.crf.iterations}}}}}};
+          {"clmnet", ensemble_json(config)}};
 }
 
 void write_model_config(const fs::path& folder, const ModelConfig& config) {

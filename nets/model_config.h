@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,15 @@ struct MemberConfig {
   double map_weight = 0;        ///< share of the calibrated map logits in the ensemble's, >= 0
   double class_threshold = 0.5; ///< of this network alone, chosen as the ensemble's
   double map_threshold = 0.5;
+  std::optional<double> ece_before, ece;  ///< expected calibration error on validation data, at temperature 1 and at its own
 };
 
+/// The name that stands for a TorchScript program among a model's networks.
+inline constexpr const char* kTorchScript = "torchscript";
+
 /// A model's config.json: WSInfer's zoo schema (spec_version, num_classes, class_names, patch_size_pixels, spacing_um_px,
-/// transform) and, under "clmnet", what the ensemble needs beside it.
+/// transform) and, under "clmnet", what the ensemble needs beside it. A file without "clmnet" is a model of WSInfer's zoo:
+/// one TorchScript program, torchscript_model.pt, that says the class of a tile and has no map, no features and no CRF.
 struct ModelConfig {
   std::string name = "clmnet";
   std::vector<std::string> class_names = {"normal", "tumour"};  ///< class 0 is what is not looked for
@@ -38,11 +44,16 @@ struct ModelConfig {
   std::vector<MemberConfig> members;
   double map_from_class_weight = 0;  ///< share of the ensemble's class logits in its map logits, >= 0
   double class_threshold = 0.5;      ///< a tile is tumour from here; chosen on validation patients
+  double sensitivity = 0;            ///< that the class thresholds were chosen for; 0: balanced accuracy
+  std::optional<double> ece;         ///< of the fused class probabilities on validation data
+  std::int64_t resize_px = 0;        ///< side that TorchScript programs want tiles in (transform's Resize); 0: the patch
   double map_threshold = 0.5;        ///< a pixel of the refined map is tumour from here; chosen on validation patients
   double raw_map_threshold = 0.5;    ///< the same before the CRF
   CrfOptions crf{2, 2, 20, 13, 3, 5, 1e-4, 0};  ///< at the map's resolution; threads is the machine's own matter
 
   std::int64_t feature_size() const;
+  /// False for a model of which no network draws a map finer than its tile.
+  bool has_map() const;
 };
 
 /// Throws InputError that names the file and the key: missing, of another type, out of range, an unknown network.

@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::int64_t kExpansion = 4;
 
-nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t dilation) {
+Conv conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t dilation) {
   const std::int64_t padding = kernel == 1 ? 0 : dilation;
-  return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(padding).dilation(dilation).bias(false));
+  return Conv(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(padding).dilation(dilation).bias(false));
 }
 
 /// 1 x 1, 3 x 3, 1 x 1 with a shortcut; the last has four times the planes.
@@ -33,14 +33,13 @@ class BottleneckImpl : public nn::Module {
   }
 
   torch::Tensor forward(const torch::Tensor& x) {
-    torch::Tensor y = torch::relu(bn1_(conv1_(x)));
-    y = torch::relu(bn2_(conv2_(y)));
-    y = bn3_(conv3_(y));
-    return torch::relu_(y.add_(downsample_ ? downsample_->forward(x) : x));
+    torch::Tensor y = conv1_->run(x, {.norm = bn1_.get(), .relu = true});
+    y = conv2_->run(y, {.norm = bn2_.get(), .relu = true});
+    return conv3_->run(y, {.norm = bn3_.get(), .add = downsample_ ? run_chain(*downsample_, x) : x, .relu = true});
   }
 
  private:
-  nn::Conv2d conv1_{nullptr}, conv2_{nullptr}, conv3_{nullptr};
+  Conv conv1_{nullptr}, conv2_{nullptr}, conv3_{nullptr};
   nn::BatchNorm2d bn1_{nullptr}, bn2_{nullptr}, bn3_{nullptr};
   nn::Sequential downsample_{nullptr};
 };
@@ -62,7 +61,7 @@ ResNetOptions ResNetOptions::resnet152(std::int64_t classes) {
 
 ResNetImpl::ResNetImpl(const ResNetOptions& options) : options_(options) {
   channels_ = scaled_channels(64, options.width);
-  conv1_ = register_module("conv1", nn::Conv2d(nn::Conv2dOptions(3, channels_, 7).stride(2).padding(3).bias(false)));
+  conv1_ = register_module("conv1", Conv(nn::Conv2dOptions(3, channels_, 7).stride(2).padding(3).bias(false)));
   bn1_ = register_module("bn1", nn::BatchNorm2d(channels_));
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     const std::int64_t planes = scaled_channels(std::int64_t{64} << i, options.width);
@@ -90,7 +89,7 @@ nn::Sequential ResNetImpl::make_stage(std::int64_t planes, std::int64_t blocks, 
 }
 
 torch::Tensor ResNetImpl::features(const torch::Tensor& x) {
-  torch::Tensor y = torch::relu(bn1_(conv1_(x)));
+  torch::Tensor y = conv1_->run(x, {.norm = bn1_.get(), .relu = true});
   y = torch::max_pool2d(y, 3, 2, 1);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     y = stages_[i]->forward(y);

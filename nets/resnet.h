@@ -34,7 +34,7 @@ class ResNetImpl : public torch::nn::Module {
   ResNetOptions options_;
   std::int64_t channels_ = 0;
   std::int64_t dilation_ = 1;
-  torch::nn::Conv2d conv1_{nullptr};
+  Conv conv1_{nullptr};
   torch::nn::BatchNorm2d bn1_{nullptr};
   std::array<torch::nn::Sequential, 4> stages_;
   torch::nn::ModuleList gates_;

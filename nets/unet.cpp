@@ -13,7 +13,7 @@ constexpr std::int64_t kStages = 4;
 nn::Sequential double_conv(std::int64_t in, std::int64_t out, bool squeeze_excite) {
   nn::Sequential block;
   for (const std::int64_t channels : {in, out}) {
-    block->push_back(nn::Conv2d(nn::Conv2dOptions(channels, out, 3).padding(1).bias(false)));
+    block->push_back(Conv(nn::Conv2dOptions(channels, out, 3).padding(1).bias(false)));
     block->push_back(nn::BatchNorm2d(out));
     block->push_back(nn::ReLU(nn::ReLUOptions(true)));
   }
@@ -43,7 +43,7 @@ UNetImpl::UNetImpl(const UNetOptions& options) {
     merge_->push_back(double_conv(2 * channels(stage), channels(stage), options.squeeze_excite));
     in = channels(stage);
   }
-  map_ = nn::Conv2d(nn::Conv2dOptions(in, options.classes, 1));
+  map_ = Conv(nn::Conv2dOptions(in, options.classes, 1));
   register_module("down", down_);
   register_module("bottleneck", bottleneck_);
   register_module("aspp", aspp_);
@@ -57,21 +57,24 @@ MemberOutput UNetImpl::predict(const torch::Tensor& x) {
   std::vector<torch::Tensor> skips;
   torch::Tensor y = x;
   for (const auto& block : *down_) {
-    skips.push_back(block->as<nn::SequentialImpl>()->forward(y));
+    skips.push_back(run_chain(*block->as<nn::SequentialImpl>(), y));
     y = torch::max_pool2d(skips.back(), 2);
   }
-  y = aspp_(bottleneck_->forward(y));
+  y = aspp_(run_chain(*bottleneck_, y));
   MemberOutput output;
+  output.activation = y;
   std::tie(output.features, output.class_logits) = head_(y);
   for (std::size_t i = 0; i < up_->size(); ++i) {
     const torch::Tensor& skip = skips[skips.size() - 1 - i];
     y = up_[i]->as<nn::ConvTranspose2d>()->forward(y);
     // An odd side lost a pixel when it was halved.
     if (y.size(2) != skip.size(2) || y.size(3) != skip.size(3)) y = resize_bilinear(y, skip.size(2), skip.size(3));
-    y = merge_[i]->as<nn::SequentialImpl>()->forward(torch::cat({skip, y}, 1));
+    y = run_chain(*merge_[i]->as<nn::SequentialImpl>(), torch::cat({skip, y}, 1));
   }
   output.map_logits = map_(y);
   return output;
 }
+
+torch::Tensor UNetImpl::classify(const torch::Tensor& activation) { return std::get<1>(head_(activation)); }
 
 }  // namespace clmnet::nets

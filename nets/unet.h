@@ -20,11 +20,12 @@ class UNetImpl : public Member {
  public:
   explicit UNetImpl(const UNetOptions& options);
   MemberOutput predict(const torch::Tensor& x) override;
+  torch::Tensor classify(const torch::Tensor& activation) override;
 
  private:
   torch::nn::ModuleList down_, up_, merge_;
   torch::nn::Sequential bottleneck_;
-  torch::nn::Conv2d map_{nullptr};
+  Conv map_{nullptr};
   Aspp aspp_{nullptr};
   PooledHead head_{nullptr};
 };

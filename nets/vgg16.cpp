@@ -25,7 +25,7 @@ Vgg16Impl::Vgg16Impl(const Vgg16Options& options) : options_(options) {
   for (const auto& stage : kVggStages) {
     for (const std::int64_t channels : stage) {
       const std::int64_t out = scaled_channels(channels, options.width);
-      features_->push_back(nn::Conv2d(nn::Conv2dOptions(in, out, 3).padding(1).bias(true)));
+      features_->push_back(Conv(nn::Conv2dOptions(in, out, 3).padding(1).bias(true)));
       if (options.batch_norm) features_->push_back(nn::BatchNorm2d(out));
       features_->push_back(nn::ReLU(nn::ReLUOptions(true)));
       in = out;
@@ -42,7 +42,7 @@ Vgg16Impl::Vgg16Impl(const Vgg16Options& options) : options_(options) {
                                  nn::ReLU(), nn::Dropout(), nn::Linear(hidden, options.classes));
   } else {
     if (in != options.feature_size) {
-      embed_ = nn::Sequential(nn::Conv2d(nn::Conv2dOptions(in, options.feature_size, 1).bias(false)),
+      embed_ = nn::Sequential(Conv(nn::Conv2dOptions(in, options.feature_size, 1).bias(false)),
                               nn::BatchNorm2d(options.feature_size), nn::ReLU());
       register_module("embed", embed_);
     }
@@ -52,15 +52,14 @@ Vgg16Impl::Vgg16Impl(const Vgg16Options& options) : options_(options) {
 }
 
 torch::Tensor Vgg16Impl::convolve(torch::Tensor x) {
-  std::size_t position = 0, stage = 0;
-  for (auto& layer : *features_) {
-    if (stage < pool_positions_.size() && position == pool_positions_[stage]) {
-      if (options_.squeeze_excite) x = gates_[stage]->as<SqueezeExciteImpl>()->forward(x);
-      const bool last = ++stage == pool_positions_.size();
-      if (last && !options_.fully_connected_head) return x;
-    }
-    x = layer.forward(x);
-    ++position;
+  std::size_t begin = 0;
+  for (std::size_t stage = 0; stage < pool_positions_.size(); ++stage) {
+    const std::size_t pool = pool_positions_[stage];
+    x = run_chain(*features_, x, begin, pool);
+    if (options_.squeeze_excite) x = gates_[stage]->as<SqueezeExciteImpl>()->forward(x);
+    const bool last = stage + 1 == pool_positions_.size();
+    if (!last || options_.fully_connected_head) x = run_chain(*features_, x, pool, pool + 1);
+    begin = pool + 1;
   }
   return x;
 }
@@ -73,12 +72,15 @@ MemberOutput Vgg16Impl::predict(const torch::Tensor& input) {
     output.class_logits = classifier_->forward(x);
     return output;
   }
-  if (embed_) x = embed_->forward(x);
+  if (embed_) x = run_chain(*embed_, x);
+  output.activation = x;
   output.features = x.mean({2, 3});
   output.class_logits = classifier_->forward(output.features);
   const auto* linear = classifier_[0]->as<nn::Linear>();
   output.map_logits = torch::conv2d(x, linear->weight.unsqueeze(-1).unsqueeze(-1), linear->bias);
   return output;
 }
+
+torch::Tensor Vgg16Impl::classify(const torch::Tensor& activation) { return classifier_->forward(activation.mean({2, 3})); }
 
 }  // namespace clmnet::nets

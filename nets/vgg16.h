@@ -26,6 +26,7 @@ class Vgg16Impl : public Member {
  public:
   explicit Vgg16Impl(const Vgg16Options& options);
   MemberOutput predict(const torch::Tensor& x) override;
+  torch::Tensor classify(const torch::Tensor& activation) override;
 
  private:
   torch::Tensor convolve(torch::Tensor x);

@@ -84,16 +84,26 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
   tumour_options.min_area_mm2 = options.min_tumour_mm2;
   const wsi::TumourRegions tumour = wsi::find_tumour(analysis.refined, tumour_options);
 
-  std::vector<std::string> files = {"heatmap.tiff", "heatmap_raw.tiff", "overlay.png", "tumour.geojson", "tiles.csv", "features.h5"};
-  const auto heatmap = [&](const std::string& file, const wsi::ProbabilityMap& map, int channel, const std::string& what) {
+  const bool has_features = analysis.features.cols > 0;
+  std::vector<std::string> files = {"heatmap.tiff", "heatmap_raw.tiff", "overlay.png", "tumour.geojson", "tiles.csv"};
+  if (has_features) files.emplace_back("features.h5");
+  const auto heatmap = [&](const std::string& file, const wsi::ProbabilityMap& map, std::size_t channel, const std::string& what) {
     wsi::HeatmapOptions how;
-    how.channel = channel;
+    how.channel = static_cast<int>(channel);
     how.description = "clmnet tumour probability " + what + ", model " + model.name;
     wsi::write_heatmap(folder / file, map, how);
   };
-  for (std::size_t k = 0; options.network_maps && k < model.members.size(); ++k) {
-    files.push_back("heatmap_" + model.members[k].options.network + ".tiff");
-    heatmap(files.back(), analysis.raw, static_cast<int>(1 + k), "of " + model.members[k].options.network + " alone");
+  const std::size_t members = model.members.size();
+  for (std::size_t k = 0; k < members; ++k) {
+    const std::string& network = model.members[k].options.network;
+    if (options.network_maps) {
+      files.push_back("heatmap_" + network + ".tiff");
+      heatmap(files.back(), analysis.raw, 1 + k, "of " + network + " alone");
+    }
+    if (analysis.raw.probability.size() > 1 + members) {
+      files.push_back("activation_" + network + ".tiff");
+      heatmap(files.back(), analysis.raw, 1 + members + k, "of a tile where " + network + " sees it (Grad-CAM++)");
+    }
   }
   // Each file is one core's work: coding its pixels.
   tbb::parallel_invoke(
@@ -107,6 +117,7 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
       [&] {
         wsi::write_geojson(folder / "tumour.geojson", tumour.annotations);
         write_tile_table(folder / "tiles.csv", slide, analysis, model);
+        if (!has_features) return;
         const wsi::TilesInfo info =
             wsi::describe_tiles(slide, analysis.grid, folder / "features.h5", model.name + " " + model_checksum);
         wsi::write_features_h5(folder / "features.h5", analysis.tiles, analysis.features, info);
@@ -124,6 +135,9 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
   summary["model_sha256"] = model_checksum;
   summary["version"] = CLMNET_VERSION;
   summary["warnings"] = json::array();
+  if (!model.has_map()) {
+    summary["warnings"].push_back("the model says one class per tile: the map is as coarse as its tiles, without CRF, and there are no features");
+  }
   if (analysis.tissue.area_mm2 == 0) summary["warnings"].push_back("no tissue was found");
   if (!analysis.incomplete.empty()) {
     summary["warnings"].push_back(std::to_string(analysis.incomplete.size()) + " tiles could not be decoded and were left out");

@@ -23,7 +23,8 @@ struct WrittenOutputs {
   std::vector<std::string> files;
 };
 
-/// heatmap.tiff, heatmap_raw.tiff, overlay.png, tumour.geojson, tiles.csv and features.h5 of one slide, each whole or absent;
+/// heatmap.tiff, heatmap_raw.tiff, overlay.png, tumour.geojson, tiles.csv and features.h5 (where the model has features) of one
+/// slide, with activation_<network>.tiff where the analysis holds activations; each whole or absent;
 /// forms in DESIGN. The summary's keys carry their units.
 WrittenOutputs write_outputs(const std::filesystem::path& folder, const wsi::Slide& slide, const nets::SlideAnalysis& analysis,
                              const nets::ModelConfig& model, const std::string& model_checksum, const OutputOptions& options);

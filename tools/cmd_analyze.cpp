@@ -38,6 +38,7 @@ struct AnalyzeArgs {
 struct AnalyzeSetup {
   nets::SlideAnalysisOptions analysis;
   OutputOptions outputs;
+  nets::EnsembleOptions ensemble;
   bool threshold_given = false;
 };
 
@@ -48,6 +49,8 @@ AnalyzeSetup read_setup(const AnalyzeArgs& args) {
   file.take("tiles.min_tissue", setup.analysis.min_tissue, 0, 1);
   file.take("map.px", setup.analysis.map_px, 0, 64);
   file.take("map.each_network", setup.outputs.network_maps);
+  file.take("map.class_activation", setup.ensemble.class_activation);
+  file.take("model.tta", setup.ensemble.flips_and_turns);
   file.take("tissue.um_per_px", setup.analysis.tissue.um_per_px, 0.5, 100);
   file.take("tissue.min_piece_mm2", setup.analysis.tissue.min_piece_mm2, 0, 1000);
   file.take("tissue.min_hole_mm2", setup.analysis.tissue.min_hole_mm2, 0, 1000);
@@ -73,7 +76,9 @@ json configuration(const AnalyzeArgs& args, const AnalyzeSetup& setup, const net
           {"reader", args.how.reader},
           {"icc", args.how.icc},
           {"tiles", {{"stride_px", a.stride_px}, {"min_tissue", a.min_tissue}}},
-          {"map", {{"px", a.map_px}, {"each_network", setup.outputs.network_maps}}},
+          {"map",
+           {{"px", a.map_px}, {"each_network", setup.outputs.network_maps}, {"class_activation", setup.ensemble.class_activation}}},
+          {"tta", setup.ensemble.flips_and_turns},
           {"tissue",
            {{"um_per_px", a.tissue.um_per_px}, {"min_piece_mm2", a.tissue.min_piece_mm2}, {"min_hole_mm2", a.tissue.min_hole_mm2}}},
           {"crf", {{"refine", a.refine}}},
@@ -141,11 +146,11 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   setup.analysis.decode_threads = device.is_cuda() ? static_cast<int>(threads) : std::max(1, static_cast<int>(threads) / 4);
 
   const fs::path model_folder = args.model.empty() ? default_model_folder() : fs::path(args.model);
-  nets::Ensemble ensemble(model_folder, device);
+  nets::Ensemble ensemble(model_folder, device, setup.ensemble);
   const std::string checksum = sha256_of_file(model_folder / "config.json");
   if (!setup.threshold_given) {
     const nets::ModelConfig& model = ensemble.config();
-    setup.outputs.map_threshold = setup.analysis.refine ? model.map_threshold : model.raw_map_threshold;
+    setup.outputs.map_threshold = setup.analysis.refine && model.has_map() ? model.map_threshold : model.raw_map_threshold;
   }
   const RunFolder run(args.out, configuration(args, setup, ensemble.config(), checksum));
 
@@ -191,7 +196,9 @@ void add_analyze(CLI::App& app, Session& session) {
                                   [args, &session] { return run_analyze(*args, session); });
   command->add_option("slides", args->slides, "Slide files")->required();
   command->add_option("-o,--output", args->out, "Folder of the run; the same command goes on in it")->required();
-  command->add_option("--model", args->model, "Folder of the model; default: the one that comes with clmnet");
+  command->add_option("--model", args->model,
+                      "Folder of the model; default: the one that comes with clmnet. A folder of WSInfer's zoo (config.json and "
+                      "torchscript_model.pt) is a program and is run: name only folders that you trust");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--config", args->config, "TOML with the keys of configs/analyze.toml");
   command->add_option("--batch", args->batch, "Tiles that the networks see at once")->capture_default_str()->check(CLI::Range(1, 4096));

@@ -20,6 +20,7 @@ void add_all_commands(CLI::App& app, Session& session) {
   add_evaluate(app, session);
   add_train(app, session);
   add_cv(app, session);
+  add_export(app, session);
 #endif
 }
 

@@ -14,6 +14,7 @@ void add_synth_cohort(CLI::App& app, Session& session);
 void add_info(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
 void add_bench_tiles(CLI::App& bench, Session& session);
+void add_bench_nets(CLI::App& bench, Session& session);
 void add_synth(CLI::App& app, Session& session);
 void add_tile(CLI::App& app, Session& session);
 void add_tissue(CLI::App& app, Session& session);
@@ -24,6 +25,7 @@ void add_analyze(CLI::App& app, Session& session);
 void add_train(CLI::App& app, Session& session);
 void add_cv(CLI::App& app, Session& session);
 void add_evaluate(CLI::App& app, Session& session);
+void add_export(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 
 }  // namespace clmnet::tools

@@ -9,7 +9,7 @@ namespace clmnet::tools {
 namespace {
 
 /// Features of each network's tile vector; together 1024.
-std::int64_t feature_size_of(const std::string& network) { return network == "vgg16" ? 512 : 256; }
+std::int64_t feature_size_of(const std::string& network) { return nets::maps_by_class_activation(network) ? 512 : 256; }
 
 void take_augmentation(ConfigFile& file, nets::AugmentOptions& augment) {
   file.take("augment.crop_px", augment.output_px, 32, 4096);
@@ -60,7 +60,7 @@ nets::MemberPlan take_member(ConfigFile& file, const std::string& network, std::
   plan.member.classes = classes;
   plan.member.feature_size = feature_size_of(network);
   // VGG16's map is its class-activation map: it learns from the class alone.
-  plan.mask_weight = network == "vgg16" ? 0.0 : 1.0;
+  plan.mask_weight = nets::maps_by_class_activation(network) ? 0.0 : 1.0;
   const std::string section = network + ".";
   file.take(section + "width", plan.member.width, 0.01, 4);
   file.take(section + "squeeze_excite", plan.member.squeeze_excite);
@@ -95,7 +95,7 @@ TrainingSetup read_training_setup(const std::filesystem::path& path) {
   take_augmentation(file, setup.training.augment);
   take_training(file, setup);
 
-  std::vector<std::string> networks = nets::member_names();
+  std::vector<std::string> networks = nets::clmnet_member_names();
   file.take("model.networks", networks);
   for (const auto& network : networks) {
     setup.training.members.push_back(

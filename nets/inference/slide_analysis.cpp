@@ -45,7 +45,7 @@ class TileTable {
     const int rows = static_cast<int>(tiles);
     probability_.create(rows, classes, CV_32F);
     for (std::size_t k = 0; k < members; ++k) member_.emplace_back(rows, classes, CV_32F);
-    features_.create(rows, features, CV_32F);
+    if (features > 0) features_.create(rows, features, CV_32F);
   }
 
   void add(const Prediction& said, std::int64_t tile) {
@@ -53,14 +53,14 @@ class TileTable {
     for (std::size_t k = 0; k < members_; ++k) {
       copy_row(said.member_probability[tile][static_cast<std::int64_t>(k)], member_[k]);
     }
-    copy_row(said.features[tile], features_);
+    if (!features_.empty()) copy_row(said.features[tile], features_);
     ++rows_;
   }
 
   void finish(SlideAnalysis& out) const {
     out.probability = probability_.rowRange(0, rows_).clone();
     for (const auto& table : member_) out.member_probability.push_back(table.rowRange(0, rows_).clone());
-    out.features = features_.rowRange(0, rows_).clone();
+    if (!features_.empty()) out.features = features_.rowRange(0, rows_).clone();
   }
 
  private:
@@ -75,9 +75,11 @@ class TileTable {
   std::vector<cv::Mat> member_;
 };
 
-/// Fused and single maps as the stitcher takes them: [N,1+K,h,w].
+/// Fused and single maps, and activations where there are any, as the stitcher takes them: [N,1+K,h,w] or [N,1+2K,h,w].
 std::vector<float> stacked_maps(const Prediction& said) {
-  const torch::Tensor all = torch::cat({said.map.unsqueeze(1), said.member_map}, 1).contiguous();
+  std::vector<torch::Tensor> maps = {said.map.unsqueeze(1), said.member_map};
+  if (said.activation.defined()) maps.push_back(said.activation);
+  const torch::Tensor all = torch::cat(maps, 1).contiguous();
   return {all.data_ptr<float>(), all.data_ptr<float>() + all.numel()};
 }
 
@@ -89,17 +91,25 @@ void keep_tissue(const cv::Mat& tissue, wsi::ProbabilityMap& map) {
   for (cv::Mat& channel : map.probability) channel.setTo(0, map.valid == 0);
 }
 
+/// A model without maps says one number a tile: a map px is then a whole part of the tile, an eighth of it or a little less.
+std::int64_t map_px_for(const ModelConfig& model, const SlideAnalysisOptions& options) {
+  if (model.has_map()) return options.map_px > 0 ? options.map_px : model.map_px;
+  std::int64_t px = std::max<std::int64_t>(1, model.patch_size_px / 8);
+  while (model.patch_size_px % px != 0) --px;
+  return px;
+}
+
 void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalysisOptions& options,
                   const std::vector<wsi::TileSpec>& grid, SlideAnalysis& out, const TileProgress& progress) {
   const ModelConfig& model = ensemble.config();
   const auto patch = static_cast<int>(model.patch_size_px);
   const std::size_t members = model.members.size();
-  const auto map_px = options.map_px > 0 ? options.map_px : model.map_px;
   wsi::StitchOptions stitch;
   stitch.tile_px = patch;
   stitch.tile_um_per_px = out.grid.um_per_px;
+  const std::int64_t map_px = map_px_for(model, options);
   stitch.map_um_per_px = model.spacing_um_per_px * static_cast<double>(map_px);
-  stitch.channels = static_cast<int>(1 + members);
+  stitch.channels = static_cast<int>(1 + members + (ensemble.options().class_activation ? members : 0));
   wsi::Stitcher stitcher(slide.extent(), slide.um_per_px(), stitch);
   TileTable table(grid.size(), members, static_cast<int>(model.class_names.size()), static_cast<int>(model.feature_size()));
 
@@ -179,7 +189,7 @@ SlideAnalysis analyze_slide(const wsi::Slide& slide, Ensemble& ensemble, const S
   started = Clock::now();
   out.overview = wsi::read_overview(slide, out.raw.geometry);
   out.refined = {out.raw.geometry, {out.raw.probability[0].clone()}, out.raw.valid.clone()};
-  if (options.refine && !out.tiles.empty()) out.refined.probability[0] = refine_map(out.raw, out.overview, model.crf);
+  if (options.refine && model.has_map() && !out.tiles.empty()) out.refined.probability[0] = refine_map(out.raw, out.overview, model.crf);
   out.timings.crf = seconds_since(started);
   return out;
 }

@@ -38,8 +38,9 @@ struct SlideAnalysis {
   std::vector<wsi::TileSpec> incomplete;   ///< those
   cv::Mat probability;                     ///< CV_32F [N,C], fused
   std::vector<cv::Mat> member_probability; ///< K of CV_32F [N,C]
-  cv::Mat features;                        ///< CV_32F [N,F]
-  wsi::ProbabilityMap raw;                 ///< channel 0: fused; channels 1 to K: each network; no data off the tissue
+  cv::Mat features;                        ///< CV_32F [N,F]; empty for a model without features
+  wsi::ProbabilityMap raw;                 ///< channel 0: fused; 1 to K: each network; K+1 to 2K: their activations
+                                           ///< where the ensemble gives them; no data off the tissue
   wsi::ProbabilityMap refined;             ///< one channel; equals raw's where refine is off
   cv::Mat overview;                        ///< CV_8UC3 RGB of the map's size
   AnalysisTimings timings;

@@ -12,7 +12,7 @@
 namespace clmnet::nets {
 namespace {
 
-std::vector<ManifestRow> cohort(int patients, int images_each) {
+std::vector<ManifestRow> folded_cohort(int patients, int images_each) {
   std::vector<ManifestRow> rows;
   for (int p = 0; p < patients; ++p) {
     for (int i = 0; i < images_each; ++i) {
@@ -26,7 +26,7 @@ std::vector<ManifestRow> cohort(int patients, int images_each) {
 }
 
 TEST(MakeFolds, KeepsPatientsWholeAndClassesEven) {
-  const auto rows = cohort(31, 3);  // 11 patients with tumour, 20 without
+  const auto rows = folded_cohort(31, 3);  // 11 patients with tumour, 20 without
   const auto folds = make_folds(rows, 5, 1);
   ASSERT_EQ(folds.size(), rows.size());
   std::map<std::string, std::set<int>> folds_of_patient;
@@ -45,13 +45,13 @@ TEST(MakeFolds, KeepsPatientsWholeAndClassesEven) {
 }
 
 TEST(MakeFolds, AreTheSameForASeedAndOthersForAnother) {
-  const auto rows = cohort(30, 1);
+  const auto rows = folded_cohort(30, 1);
   EXPECT_EQ(make_folds(rows, 5, 3), make_folds(rows, 5, 3));
   EXPECT_NE(make_folds(rows, 5, 3), make_folds(rows, 5, 4));
 }
 
 TEST(MakeFolds, APatientWithSeveralClassesCountsByTheHighest) {
-  auto rows = cohort(6, 2);
+  auto rows = folded_cohort(6, 2);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].label = i % 2 == 0 ? 1 : 0;
   EXPECT_NO_THROW(make_folds(rows, 2, 1));
   for (auto& row : rows) row.label = row.patient == "0" ? 1 : 0;
@@ -59,7 +59,7 @@ TEST(MakeFolds, APatientWithSeveralClassesCountsByTheHighest) {
 }
 
 TEST(MakeFolds, RefusesWhatCannotBeSplitByPatient) {
-  auto rows = cohort(12, 1);
+  auto rows = folded_cohort(12, 1);
   EXPECT_THROW(make_folds(rows, 1, 1), InputError);
   EXPECT_THROW(make_folds(rows, 5, 1), InputError);  // four patients with tumour
   rows[3].patient.clear();
@@ -70,7 +70,7 @@ class ReadFolds : public testing::Test {
  protected:
   std::vector<int> read(const std::string& text) {
     write_atomically(folder_.path() / "folds.csv", text);
-    return read_folds(folder_.path() / "folds.csv", cohort(3, 2));
+    return read_folds(folder_.path() / "folds.csv", folded_cohort(3, 2));
   }
   std::string message(const std::string& text) {
     try {

@@ -1,0 +1,109 @@
+"""clmnet bench nets, export, and analyze with programs, flips and activations, on a slide drawn here."""
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+CLMNET = sys.argv.pop(1)
+
+
+def run(*arguments):
+    return subprocess.run([CLMNET, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+class Bench(unittest.TestCase):
+    def test_gives_rates_beside_the_machines_peak(self):
+        done = run("bench", "nets", "--width", 0.1, "--px", 64, "--networks", "vgg16,resnet50", "--batch", 2, "--repeats", 2,
+                   "--device", "cpu", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout)
+        self.assertGreater(result["peak_gflops"], 1)
+        for name in ("vgg16", "resnet50", "ensemble"):
+            row = result[name]
+            self.assertAlmostEqual(row["gflops"], row["gflop_per_image"] * row["images_per_s"], delta=1e-6 * row["gflops"])
+            self.assertAlmostEqual(row["of_peak"], row["gflops"] / result["peak_gflops"], places=9)
+            self.assertAlmostEqual(row["over_eager"], row["images_per_s"] / row["eager_images_per_s"], places=9)
+        for name in ("vgg16", "resnet50"):
+            self.assertLess(result[name]["largest_difference_of_logits"], 1e-3)
+        self.assertAlmostEqual(result["ensemble"]["gflop_per_image"],
+                               result["vgg16"]["gflop_per_image"] + result["resnet50"]["gflop_per_image"], places=9)
+
+    def test_counts_vgg16_as_published(self):
+        done = run("bench", "nets", "--width", 1, "--networks", "vgg16", "--batch", 1, "--repeats", 1, "--device", "cpu", "--json")
+        # 15.35 G products in VGG16's convolutions at 224 px; gates and the last layer are 0.1 % of it.
+        self.assertAlmostEqual(json.loads(done.stdout)["vgg16"]["gflop_per_image"], 2 * 15.35, delta=0.05)
+
+    def test_refuses_what_makes_no_sense(self):
+        for arguments, words in ((["--width", 0.1, "--networks", "vit"], "no network 'vit'"),
+                                 (["--width", 9], "--width"),
+                                 (["--model", "none"], "no such model folder"),
+                                 (["--width", 0.1, "--model", "none"], "excludes")):
+            done = run("bench", "nets", *arguments)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(words, done.stderr + done.stdout)
+
+
+class Analyze(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="clmnet-nets-"))
+        cls.slide = cls.folder / "drawn.svs"
+        run("synth", "-o", cls.slide, "--width-px", 1200, "--height-px", 1200)
+        cls.exported = run("export", "-o", cls.folder / "zoo", "--json")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder, ignore_errors=True)
+
+    def analyze(self, out, *more):
+        done = run("analyze", self.slide, "-o", self.folder / out, "--device", "cpu", "--json", *more)
+        self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+        return json.loads(done.stdout)["slides"][0], self.folder / out / "drawn"
+
+    def tiles(self, folder):
+        lines = (folder / "tiles.csv").read_text().splitlines()
+        column = lines[0].split(",").index("prob_tumour")
+        return [float(line.split(",")[column]) for line in lines[1:]]
+
+    def test_an_exported_model_says_the_same_of_tiles(self):
+        self.assertEqual(self.exported.returncode, 0, self.exported.stderr)
+        self.assertNotIn("clmnet", json.loads((self.folder / "zoo" / "config.json").read_text()))
+        _, ours = self.analyze("ours")
+        summary, theirs = self.analyze("theirs", "--model", self.folder / "zoo")
+        self.assertIn("one class per tile", summary["warnings"][0])
+        self.assertFalse((theirs / "features.h5").exists())
+        self.assertTrue((theirs / "heatmap.tiff").exists())
+        a, b = self.tiles(ours), self.tiles(theirs)
+        self.assertGreater(len(a), 3)
+        self.assertLess(max(abs(x - y) for x, y in zip(a, b, strict=True)), 1e-3)
+
+    def test_activations_and_flips_are_asked_for(self):
+        (self.folder / "more.toml").write_text("[map]\nclass_activation = true\n[model]\ntta = true\n")
+        _, plain = self.analyze("plain")
+        summary, more = self.analyze("more", "--config", self.folder / "more.toml")
+        for network in ("vgg16", "deeplabv3", "unet"):
+            self.assertTrue((more / f"activation_{network}.tiff").exists())
+            self.assertIn(f"activation_{network}.tiff", summary["outputs"] if "outputs" in summary else list(
+                json.loads((more / "summary.json").read_text())["outputs"]))
+            self.assertFalse((plain / f"activation_{network}.tiff").exists())
+        self.assertNotEqual(self.tiles(plain), self.tiles(more))
+
+    def test_export_refuses_a_folder_that_holds_something_and_a_program(self):
+        self.assertIn("is not empty", run("export", "-o", self.folder).stderr)
+        again = run("export", "--model", self.folder / "zoo", "-o", self.folder / "again")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("TorchScript", again.stderr)
+
+    def test_a_program_has_no_activation(self):
+        (self.folder / "activation.toml").write_text("[map]\nclass_activation = true\n")
+        done = run("analyze", self.slide, "-o", self.folder / "none", "--model", self.folder / "zoo", "--config",
+                   self.folder / "activation.toml")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("shows no activation", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
