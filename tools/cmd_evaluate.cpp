@@ -24,6 +24,7 @@ struct EvaluateArgs {
   std::string device = "auto";
   std::string validation_of, test_of;
   int threads = 0;
+  bool tta = false;
 };
 
 AnnotatedSlideOptions slide_options(const EvaluateArgs& args, const nets::ModelConfig& model) {
@@ -87,7 +88,7 @@ void print_table(const json& results) {
 int run_evaluate(const EvaluateArgs& args, const Session& session) {
   if (args.threads > 0) torch::set_num_threads(args.threads);
   const std::filesystem::path folder = args.model.empty() ? default_model_folder() : std::filesystem::path(args.model);
-  nets::Ensemble ensemble(folder, nets::select_device(args.device));
+  nets::Ensemble ensemble(folder, nets::select_device(args.device), {.flips_and_turns = args.tta});
   ProgressBar bar;
   const ManifestReader manifests(slide_options(args, ensemble.config()));
   std::vector<nets::ManifestRow> rows =
@@ -125,6 +126,7 @@ void add_evaluate(CLI::App& app, Session& session) {
   command->add_option("--test-of", args->test_of, "The same: only the patients of its test part")->excludes("--validation-of");
   command->add_option("--predictions", args->predictions, "CSV to write, one row per image");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_flag("--tta", args->tta, "Test-time augmentation: means over the eight flips and quarter turns; eight times the work");
   command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();
 }
 

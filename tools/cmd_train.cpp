@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "nets/device.h"
@@ -7,6 +8,7 @@
 #include "tools/commands.h"
 #include "tools/ensemble_training.h"
 #include "tools/progress.h"
+#include "tools/source_commit.h"
 #include "tools/training_config.h"
 
 namespace clmnet::tools {
@@ -55,6 +57,27 @@ void apply_init(const std::vector<std::string>& init, nets::TrainingOptions& opt
   }
 }
 
+/// SHA-256 of a text with one line per image in the manifests' order: the checksums of the image and of its mask ("-": none).
+std::string checksum_of_data(const std::vector<nets::ManifestRow>& rows) {
+  std::string text;
+  for (const auto& row : rows) {
+    text += sha256_of_file(row.image) + ' ' + (row.mask.empty() ? "-" : sha256_of_file(row.mask)) + '\n';
+  }
+  return sha256_of(text);
+}
+
+/// What temperature scaling came to, for training.json; config.json holds the same with the fusion.
+json calibration_json(const nets::ModelConfig& model) {
+  const auto number = [](const std::optional<double>& value) { return value ? json(*value) : json(); };
+  json out = {{"measure", "expected calibration error of the class, 15 bins, validation images and their augmented views"}};
+  for (const auto& member : model.members) {
+    out[member.options.network] = {
+        {"temperature", member.class_temperature}, {"before", number(member.ece_before)}, {"after", number(member.ece)}};
+  }
+  out["ensemble"] = {{"after", number(model.ece)}, {"threshold", model.class_threshold}, {"for_sensitivity", model.sensitivity}};
+  return out;
+}
+
 json describe(const TrainArgs& args, const TrainingSetup& setup, const nets::TrainingData& data) {
   const auto patients_of = [&](const std::vector<std::size_t>& part) {
     std::set<std::string> patients;
@@ -65,9 +88,12 @@ json describe(const TrainArgs& args, const TrainingSetup& setup, const nets::Tra
   for (const auto& file : args.manifests) {
     manifests.push_back({{"file", fs::path(file).filename().string()}, {"sha256", sha256_of_file(file)}});
   }
+  const std::optional<std::string> commit = source_commit();
   return {{"version", CLMNET_VERSION},
+          {"git_commit", commit ? json(*commit) : json()},
           {"configuration", to_json(setup)},
           {"manifests", manifests},
+          {"data_sha256", checksum_of_data(data.rows)},
           {"images_to_train", data.split.train.size()},
           {"images_to_validate", data.split.validation.size()},
           {"images_to_test", data.split.test.size()},
@@ -92,11 +118,14 @@ int run_train(const TrainArgs& args, const Session& session) {
   std::erase_if(data.rows, [](const nets::ManifestRow& row) { return row.label < 0; });
   data.split = nets::split_by_patient(data.rows, setup.training.validation_fraction, setup.training.test_fraction, setup.training.seed);
   data.load = manifests.loader();
-  write_atomically(out / "training" / "training.json", describe(args, setup, data).dump(2) + "\n");
+  json description = describe(args, setup, data);
+  write_atomically(out / "training" / "training.json", description.dump(2) + "\n");
 
   bar.line("training on " + std::to_string(data.split.train.size()) + " images, validating on " +
            std::to_string(data.split.validation.size()));
   train_ensemble(setup, data, out, {args.resume, args.finish, ""}, device, bar);
+  description["calibration"] = calibration_json(setup.model);
+  write_atomically(out / "training" / "training.json", description.dump(2) + "\n");
   bar.line("model written to " + out.string() + "; next: clmnet evaluate --model " + out.string() + " --manifest CSV");
   if (session.json) print_json({{"model", out.string()}, {"config", nets::to_json(setup.model)}});
   return 0;
@@ -107,7 +136,7 @@ int run_train(const TrainArgs& args, const Session& session) {
 void add_train(CLI::App& app, Session& session) {
   auto args = std::make_shared<TrainArgs>();
   CLI::App* command = add_command(
-      app, session, "train", "Train the three networks and learn how they are fused",
+      app, session, "train", "Train the networks of a configuration and learn how they are fused",
       "clmnet train --manifest ebhi.csv --manifest crc_tiles.csv --config configs/clmnet-s.toml -o runs/clmnet-s",
       [args, &session] { return run_train(*args, session); });
   command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour or slide,annotation,patient_id; may be repeated")
@@ -115,7 +144,7 @@ void add_train(CLI::App& app, Session& session) {
       ->allow_extra_args(true);
   command->add_option("-o,--output", args->out, "Folder of the model")->required();
   command->add_option("--config", args->config, "TOML with the keys of configs/train.toml");
-  command->add_option("--init", args->init, "NETWORK=FILE: begin with a torchvision .pth or a .safetensors; may be repeated");
+  command->add_option("--init", args->init, "NETWORK=FILE: begin with a torchvision or timm .pth or a .safetensors; may be repeated");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();
   command->add_flag("--resume", args->resume, "Go on with the run in the output folder");

@@ -6,17 +6,19 @@
 
 #include "nets/checkpoint/safetensors.h"
 #include "nets/checkpoint/state_dict.h"
+#include "nets/conv.h"
 #include "nets/training/crf_choice.h"
 #include "nets/training/fusion.h"
 #include "tools/base/atomic_file.h"
 #include "tools/command.h"
+#include "tools/learning_curves.h"
 
 namespace clmnet::tools {
 namespace fs = std::filesystem;
 
 namespace {
 
-/// The epochs of all networks so far; train.csv is written anew after each, whole.
+/// The epochs of all networks so far; train.csv and the learning curves are written anew after each, whole.
 class TrainLog {
  public:
   explicit TrainLog(fs::path file) : file_(std::move(file)) {}
@@ -42,6 +44,7 @@ class TrainLog {
       }
     }
     write_atomically(file_, text.str());
+    for (const auto& [network, epochs] : rows_) write_learning_curves(file_.parent_path(), network, epochs);
   }
 
   fs::path file_;
@@ -68,6 +71,19 @@ nets::TrainingHooks make_hooks(const std::string& before, TrainLog& log, Progres
   return hooks;
 }
 
+/// What temperature scaling did to the class probabilities on the validation patients.
+void print_calibration(const nets::ModelConfig& model, const std::string& label, ProgressBar& bar) {
+  std::ostringstream line;
+  line << std::fixed << std::setprecision(4) << label << "expected calibration error on the validation images:";
+  for (const auto& member : model.members) {
+    if (!member.ece || !member.ece_before) continue;
+    line << ' ' << member.options.network << ' ' << *member.ece_before << " -> " << *member.ece << " (temperature "
+         << std::setprecision(2) << member.class_temperature << std::setprecision(4) << "),";
+  }
+  if (model.ece) line << " ensemble " << *model.ece;
+  bar.line(line.str());
+}
+
 std::vector<std::shared_ptr<nets::Member>> load_trained(const fs::path& out, nets::ModelConfig& config, torch::Device device) {
   std::vector<std::shared_ptr<nets::Member>> members;
   for (auto& member : config.members) {
@@ -76,6 +92,7 @@ std::vector<std::shared_ptr<nets::Member>> load_trained(const fs::path& out, net
     members.push_back(nets::make_member(member.options));
     nets::load_state_dict(*members.back(), nets::load_safetensors(file).tensors, nets::LoadMode::kStrict, file.string());
     members.back()->to(device);
+    nets::prepare_for_inference(*members.back());  // as they will run
   }
   return members;
 }
@@ -97,6 +114,7 @@ void train_ensemble(TrainingSetup& setup, const nets::TrainingData& data, const 
       nets::run_on_validation(members, data, setup.model, setup.training.augment, setup.fusion_views, setup.model.map_px,
                               setup.training.seed, setup.training.workers, device, interrupted);
   nets::fit_fusion(outputs, setup.model);
+  print_calibration(setup.model, options.label, bar);
   if (outputs.mask.ge(0).any().item<bool>()) {
     const nets::CrfChoice choice = nets::choose_crf(outputs, setup.model);
     std::ostringstream line;

@@ -10,6 +10,7 @@
 #include "nets/crf/dense_crf.h"
 #include "nets/training/augment.h"
 #include "nets/training/batches.h"
+#include "nets/training/calibration.h"
 #include "survival/groups.h"
 #include "survival/roc.h"
 
@@ -150,6 +151,12 @@ json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& row
     patients = patients || !rows[i].patient.empty();
   }
   const double n = tp + fp + fn + tn;
+  json ece;
+  if (n > 0) {
+    const torch::Tensor tumour = torch::tensor(scored.score, torch::kFloat64);
+    const torch::Tensor label = torch::tensor(std::vector<std::int64_t>(scored.positive.begin(), scored.positive.end()));
+    ece = nets::expected_calibration_error(torch::stack({1 - tumour, tumour}, 1), label);
+  }
   json out = {{"n", static_cast<std::int64_t>(n)},
               {"positives", static_cast<std::int64_t>(tp + fn)},
               {"threshold", predictor.class_threshold},
@@ -158,6 +165,7 @@ json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& row
               {"recall", ratio(tp, tp + fn)},
               {"specificity", ratio(tn, tn + fp)},
               {"f1", ratio(2 * tp, 2 * tp + fp + fn)},
+              {"ece", ece},
               {"auc", nullptr},
               {"auc_ci", nullptr},
               {"dice", number_or_null(mean_of_defined(predictor.dice))},

@@ -33,7 +33,8 @@ double mean_of_defined(const std::vector<double>& values);
 std::string measure_text(const nlohmann::json& value);
 
 /// accuracy, precision, recall, f1 (at the predictor's threshold), auc, auc_ci (95 %; whole patients are resampled where the
-/// manifest knows them, else DeLong), dice (mean over images with tumour), n. Null where undefined.
+/// manifest knows them, else DeLong), dice (mean over images with
+/// tumour), ece (expected calibration error of the probability of tumour), n. Null where undefined.
 nlohmann::json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& rows);
 
 }  // namespace clmnet::tools

@@ -43,8 +43,13 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   file.take("training.class_loss_weight", training.class_loss_weight, 0, 1000);
   file.take("training.bag_loss_weight", training.bag_loss_weight, 0, 1000);
   file.take("training.label_smoothing", training.label_smoothing, 0, 0.5);
+  file.take("training.focal_gamma", training.focal_gamma, 0, 10);
+  file.take("training.class_balance", training.class_balance);
+  file.take("training.accumulate", training.accumulate, 1, 10000);
+  file.take("training.patience", training.patience, 0, 100000);
   file.take("training.mixed_precision", training.mixed_precision);
   file.take("fusion.views", setup.fusion_views, 0, 100);
+  file.take("fusion.sensitivity", setup.model.sensitivity, 0, 1);
   int map_px = static_cast<int>(setup.model.map_px);
   file.take("fusion.map_px", map_px, 1, 64);
   if (setup.model.patch_size_px % map_px != 0) {
@@ -59,7 +64,7 @@ nets::MemberPlan take_member(ConfigFile& file, const std::string& network, std::
   plan.member.network = network;
   plan.member.classes = classes;
   plan.member.feature_size = feature_size_of(network);
-  // VGG16's map is its class-activation map: it learns from the class alone.
+  // A class-activation map learns from the class alone.
   plan.mask_weight = nets::maps_by_class_activation(network) ? 0.0 : 1.0;
   const std::string section = network + ".";
   file.take(section + "width", plan.member.width, 0.01, 4);
@@ -69,6 +74,20 @@ nets::MemberPlan take_member(ConfigFile& file, const std::string& network, std::
   file.take(section + "learning_rate", plan.learning_rate, 1e-9, 10);
   file.take(section + "mask_weight", plan.mask_weight, 0, 1000);
   return plan;
+}
+
+/// Each is known and stands once: its section and its files go by its name.
+void check_networks(const std::vector<std::string>& networks) {
+  const auto& known = nets::member_names();
+  if (networks.empty()) throw InputError("model.networks: expected at least one network");
+  for (const auto& network : networks) {
+    if (std::find(known.begin(), known.end(), network) == known.end()) {
+      throw InputError("model.networks: no network '" + network + "'; there are: " + nlohmann::json(known).dump());
+    }
+    if (std::count(networks.begin(), networks.end(), network) > 1) {
+      throw InputError("model.networks: '" + network + "' stands twice");
+    }
+  }
 }
 
 }  // namespace
@@ -97,6 +116,7 @@ TrainingSetup read_training_setup(const std::filesystem::path& path) {
 
   std::vector<std::string> networks = nets::clmnet_member_names();
   file.take("model.networks", networks);
+  check_networks(networks);
   for (const auto& network : networks) {
     setup.training.members.push_back(
         take_member(file, network, static_cast<std::int64_t>(setup.model.class_names.size())));
@@ -126,12 +146,14 @@ nlohmann::json to_json(const TrainingSetup& setup) {
         {"test_fraction", t.test_fraction},
         {"weight_decay", t.weight_decay}, {"warmup", t.warmup}, {"ema_decay", t.ema_decay},
         {"gradient_clip", t.gradient_clip}, {"class_loss_weight", t.class_loss_weight},
-        {"bag_loss_weight", t.bag_loss_weight}, {"label_smoothing", t.label_smoothing}, {"mixed_precision", t.mixed_precision}}},
+        {"bag_loss_weight", t.bag_loss_weight}, {"label_smoothing", t.label_smoothing},
+        {"focal_gamma", t.focal_gamma}, {"class_balance", t.class_balance}, {"accumulate", t.accumulate}, {"patience", t.patience},
+        {"mixed_precision", t.mixed_precision}}},
       {"augment",
        {{"crop_px", t.augment.output_px}, {"flip_rotate", t.augment.flip_rotate}, {"scale_min", t.augment.scale_min},
         {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},
         {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}, {"glass", t.augment.glass}}},
-      {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.model.map_px}}},
+      {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.model.map_px}, {"sensitivity", setup.model.sensitivity}}},
       {"slides", to_json(setup.slides)}};
   for (const auto& plan : t.members) {
     out[plan.member.network] = {{"width", plan.member.width},

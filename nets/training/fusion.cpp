@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "nets/ensemble.h"
+#include "nets/training/calibration.h"
 #include "nets/training/random.h"
 #include "tools/base/error.h"
 
@@ -65,6 +66,19 @@ torch::Tensor weighted_sum(const std::vector<torch::Tensor>& logits, const torch
 }
 
 torch::Tensor tumour_probability(const torch::Tensor& logits) { return 1 - torch::softmax(logits, 1).select(1, 0); }
+
+/// The operating point of class probabilities; 0.5 where nothing is known.
+double class_threshold(const torch::Tensor& logits, const torch::Tensor& label, double sensitivity) {
+  const torch::Tensor known = label.ge(0);
+  const torch::Tensor p = tumour_probability(logits).masked_select(known), truth = label.masked_select(known).gt(0);
+  return sensitivity > 0 ? threshold_for_sensitivity(p, truth, sensitivity) : best_threshold(p, truth);
+}
+
+/// Nothing where no label is known.
+std::optional<double> calibration_error(const torch::Tensor& logits, const torch::Tensor& label) {
+  if (!label.ge(0).any().item<bool>()) return std::nullopt;
+  return expected_calibration_error(torch::softmax(logits, 1), label);
+}
 
 /// 0.5 where nothing is known.
 double threshold_where_known(const torch::Tensor& logits, const torch::Tensor& target, ThresholdFor what) {
@@ -155,10 +169,13 @@ void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config) {
 
   const torch::NoGradGuard no_grad;
   for (std::size_t k = 0; k < count; ++k) {
-    config.members[k].class_threshold = threshold_where_known(class_logits[k], outputs.label, ThresholdFor::balanced_accuracy);
+    config.members[k].class_threshold = class_threshold(class_logits[k], outputs.label, config.sensitivity);
+    config.members[k].ece_before = calibration_error(outputs.class_logits[k], outputs.label);
+    config.members[k].ece = calibration_error(class_logits[k], outputs.label);
     config.members[k].map_threshold = threshold_where_known(map_logits[k], outputs.mask, ThresholdFor::dice);
   }
-  config.class_threshold = threshold_where_known(fused_class, outputs.label, ThresholdFor::balanced_accuracy);
+  config.class_threshold = class_threshold(fused_class, outputs.label, config.sensitivity);
+  config.ece = calibration_error(fused_class, outputs.label);
   config.raw_map_threshold = threshold_where_known(fused_map(), outputs.mask, ThresholdFor::dice);
   config.map_threshold = config.raw_map_threshold;  // until a CRF is chosen
 }

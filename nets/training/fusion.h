@@ -27,7 +27,9 @@ ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& 
 
 /// Learns how the networks are fused and writes it into `config`: a temperature for each network's class and map logits
 /// (Guo et al. 2017, arXiv:1706.04599), then weights >= 0 that minimise the negative log-likelihood of the fused
-/// probabilities. A pull towards equal weights (ridge) decides where the data does not.
+/// probabilities. A pull towards equal weights (ridge) decides where the data does not. Class thresholds are chosen for
+/// config.sensitivity, or for balanced accuracy where that is 0. Expected calibration errors, before (temperature 1) and
+/// after, are written along.
 void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
 
 /// Probability of tumour of each pixel as `config` fuses the networks.  float [M,h,w].

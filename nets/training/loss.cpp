@@ -7,7 +7,22 @@ namespace F = torch::nn::functional;
 
 namespace {
 
+/// Mean over the known images of w_y (1 - p_y)^gamma times the smoothed cross entropy, by the sum of w_y.
+torch::Tensor focal_loss(const torch::Tensor& logits, const torch::Tensor& label, const LossOptions& options) {
+  const torch::Tensor known = label.ge(0);
+  const torch::Tensor log_p = torch::log_softmax(logits.index({known}), 1);
+  const torch::Tensor truth = label.index({known});
+  const torch::Tensor log_p_truth = log_p.gather(1, truth.unsqueeze(1)).squeeze(1);
+  const torch::Tensor entropy = -(1 - options.label_smoothing) * log_p_truth - options.label_smoothing * log_p.mean(1);
+  const torch::Tensor weight = options.class_balance.empty()
+                                   ? torch::ones_like(entropy)
+                                   : torch::tensor(options.class_balance, torch::kFloat32).to(logits.device()).index({truth});
+  const torch::Tensor easy = (1 - log_p_truth.exp()).clamp_min(0).pow(options.focal_gamma);
+  return (weight * easy * entropy).sum() / weight.sum();
+}
+
 torch::Tensor class_loss(const torch::Tensor& logits, const torch::Tensor& label, const LossOptions& options) {
+  if (options.focal_gamma > 0) return focal_loss(logits, label, options);
   F::CrossEntropyFuncOptions settings;
   settings.ignore_index(-1).label_smoothing(options.label_smoothing);
   if (!options.class_balance.empty()) {

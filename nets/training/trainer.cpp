@@ -1,5 +1,6 @@
 #include "nets/training/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numbers>
@@ -9,6 +10,7 @@
 #include "nets/checkpoint/safetensors.h"
 #include "nets/checkpoint/state_dict.h"
 #include "nets/checkpoint/weights_file.h"
+#include "nets/densenet.h"
 #include "nets/ensemble.h"
 #include "nets/training/random.h"
 #include "nets/training/training_state.h"
@@ -76,8 +78,10 @@ class MemberTrainer {
     torch::manual_seed(mix_seed(options.seed, 0));
     state_.network = make_member(plan.member);
     if (!plan.initial_weights.empty()) {
-      const LoadReport report = load_state_dict(*state_.network, load_weights_file(plan.initial_weights),
-                                                LoadMode::kLenient, plan.initial_weights.string());
+      NamedTensors weights = load_weights_file(plan.initial_weights);
+      for (auto& [name, tensor] : weights) name = modern_densenet_name(name);
+      const LoadReport report =
+          load_state_dict(*state_.network, weights, LoadMode::kLenient, plan.initial_weights.string());
       if (hooks_.note) hooks_.note(plan.member.network + ": " + plan.initial_weights.string() + ": " + report.text());
     }
     state_.average = make_member(plan.member);
@@ -89,7 +93,10 @@ class MemberTrainer {
         torch::optim::AdamWOptions(plan.learning_rate).weight_decay(options.weight_decay));
     state_.fingerprint = fingerprint();
     const std::size_t images = data.split.train.size();
-    steps_per_epoch_ = static_cast<std::int64_t>((images + options.batch - 1) / options.batch);
+    batches_per_epoch_ = images / options.batch + (images % options.batch > 1 ? 1 : 0);  // a last one of one image is left out
+    if (batches_per_epoch_ == 0) throw InputError("one image to train on; batch norm wants at least two");
+    const auto accumulate = static_cast<std::size_t>(options.accumulate);
+    steps_per_epoch_ = static_cast<std::int64_t>((batches_per_epoch_ + accumulate - 1) / accumulate);
   }
 
   std::vector<EpochResult> run(bool resume) {
@@ -102,16 +109,26 @@ class MemberTrainer {
                     std::to_string(plan_.epochs));
       }
     }
-    while (static_cast<int>(state_.epochs.size()) < plan_.epochs) {
+    while (static_cast<int>(state_.epochs.size()) < plan_.epochs && !out_of_patience()) {
       run_epoch();
       if (state_.epochs.back().best) save_best();
       save_training_state(state_file, state_);
       if (hooks_.epoch_done) hooks_.epoch_done(plan_.member.network, state_.epochs.back());
     }
+    if (out_of_patience() && hooks_.note) {
+      hooks_.note(plan_.member.network + ": stopped after epoch " + std::to_string(state_.epochs.size()) + ", the last " +
+                  std::to_string(options_.patience) + " were no better");
+    }
     return state_.epochs;
   }
 
  private:
+  bool out_of_patience() const {
+    const auto& epochs = state_.epochs;
+    const auto last_best = std::find_if(epochs.rbegin(), epochs.rend(), [](const EpochResult& e) { return e.best; });
+    return options_.patience > 0 && last_best - epochs.rbegin() >= options_.patience;
+  }
+
   /// What must be the same when a run goes on.
   std::string fingerprint() const {
     const MemberOptions& m = plan_.member;
@@ -121,6 +138,10 @@ class MemberTrainer {
                        std::to_string(options_.seed) + " crop " + std::to_string(options_.augment.output_px) +
                        " images " + std::to_string(data_.split.train.size()) + "+" +
                        std::to_string(data_.split.validation.size());
+    // Only where they are used, so that runs of earlier versions go on.
+    if (options_.focal_gamma > 0) text += " focal " + std::to_string(options_.focal_gamma);
+    if (options_.class_balance) text += " balanced";
+    if (options_.accumulate > 1) text += " accumulate " + std::to_string(options_.accumulate);
     return text;
   }
 
@@ -130,7 +151,23 @@ class MemberTrainer {
     loss.mask_weight = plan_.mask_weight;
     loss.bag_weight = options_.bag_loss_weight;
     loss.label_smoothing = options_.label_smoothing;
+    loss.focal_gamma = options_.focal_gamma;
+    if (options_.class_balance) loss.class_balance = class_balance();
     return loss;
+  }
+
+  /// Images / (classes * images of the class); 1 for a class without an image.
+  std::vector<double> class_balance() const {
+    std::vector<double> count(static_cast<std::size_t>(plan_.member.classes), 0.0);
+    double known = 0;
+    for (const std::size_t row : data_.split.train) {
+      const int label = data_.rows[row].label;
+      if (label < 0) continue;
+      ++count[static_cast<std::size_t>(label)];
+      ++known;
+    }
+    for (double& c : count) c = c > 0 ? known / (static_cast<double>(count.size()) * c) : 1.0;
+    return count;
   }
 
   void run_epoch() {
@@ -153,17 +190,21 @@ class MemberTrainer {
         throw Interrupted("interrupted; " + plan_.member.network + " is kept up to epoch " + std::to_string(epoch) +
                           "; the same command with --resume goes on");
       }
-      const auto step = static_cast<std::int64_t>(epoch) * steps_per_epoch_ + static_cast<std::int64_t>(batches);
+      const auto accumulate = static_cast<std::size_t>(options_.accumulate);
+      const std::size_t place = batches % accumulate, group = std::min(accumulate, batches_per_epoch_ - (batches - place));
+      const auto step = static_cast<std::int64_t>(epoch) * steps_per_epoch_ + static_cast<std::int64_t>(batches / accumulate);
       result.learning_rate =
           rate_at(step, steps_per_epoch_ * plan_.epochs, plan_.learning_rate, options_.warmup);
-      const Loss loss = train_step(batch, step, result.learning_rate);
+      if (place == 0) state_.optimizer->zero_grad();
+      const Loss loss = add_gradients(batch, static_cast<double>(group), step);
+      if (place + 1 == group) take_step(step, result.learning_rate);
       ++batches;
       result.train_loss += loss.total.item<double>();
       result.class_loss += loss.class_loss;
       result.mask_loss += loss.mask_loss;
       if (hooks_.progress) {
         hooks_.progress({plan_.member.network, result.epoch, plan_.epochs, batches,
-                         static_cast<std::size_t>(steps_per_epoch_), result.train_loss / static_cast<double>(batches)});
+                         batches_per_epoch_, result.train_loss / static_cast<double>(batches)});
       }
     });
     for (double* sum : {&result.train_loss, &result.class_loss, &result.mask_loss}) *sum /= static_cast<double>(batches);
@@ -178,8 +219,8 @@ class MemberTrainer {
     state_.epochs.push_back(result);
   }
 
-  Loss train_step(const Batch& batch, std::int64_t step, double rate) {
-    for (auto& group : state_.optimizer->param_groups()) group.options().set_lr(rate);
+  /// The gradients of one of the `group` batches of a step.
+  Loss add_gradients(const Batch& batch, double group, std::int64_t step) {
     Batch on_device = batch;
     on_device.label = batch.label.to(device_);
     on_device.mask = batch.mask.to(device_);
@@ -195,12 +236,15 @@ class MemberTrainer {
       throw InputError(plan_.member.network + ": the loss is no longer finite at step " + std::to_string(step) +
                        "; a smaller learning_rate or gradient_clip is wanted");
     }
-    state_.optimizer->zero_grad();
-    loss.total.backward();
+    (loss.total / group).backward();
+    return loss;
+  }
+
+  void take_step(std::int64_t step, double rate) {
+    for (auto& group : state_.optimizer->param_groups()) group.options().set_lr(rate);
     torch::nn::utils::clip_grad_norm_(state_.network->parameters(), options_.gradient_clip);
     state_.optimizer->step();
     update_average(*state_.average, *state_.network, step, options_.ema_decay);
-    return loss;
   }
 
   void save_best() const {
@@ -217,7 +261,8 @@ class MemberTrainer {
   torch::Device device_;
   const TrainingHooks& hooks_;
   TrainingState state_;
-  std::int64_t steps_per_epoch_ = 0;
+  std::size_t batches_per_epoch_ = 0;
+  std::int64_t steps_per_epoch_ = 0;  // a step takes the gradients of options.accumulate batches
 };
 
 }  // namespace

@@ -34,6 +34,10 @@ struct TrainingOptions {
   double class_loss_weight = 1.0;
   double bag_loss_weight = 0;        ///< see LossOptions::bag_weight
   double label_smoothing = 0.05;
+  double focal_gamma = 0;            ///< see LossOptions::focal_gamma
+  bool class_balance = false;        ///< classes weigh by how rare they are among the images trained on
+  int accumulate = 1;                ///< batches whose gradients make one step: a batch that the memory does not hold
+  int patience = 0;                  ///< epochs without a better validation loss after which a network stops; 0: none
   bool mixed_precision = false;      ///< bfloat16 convolutions in training: faster where the processor has it, GPU or CPU
   AugmentOptions augment;
   std::vector<MemberPlan> members;

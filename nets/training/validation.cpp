@@ -10,6 +10,7 @@ Validation validate(Member& member, const TrainingData& data, const ModelConfig&
                     torch::Device device, const std::function<bool()>& stop_requested) {
   const torch::NoGradGuard no_grad;
   options.label_smoothing = 0;
+  options.focal_gamma = 0;  // epochs are compared by what probabilities are worth
   options.bag_weight = 0;  // the maps are judged where masks are
   member.eval();
   Validation result;

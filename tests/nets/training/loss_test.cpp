@@ -97,5 +97,39 @@ TEST(MultiTaskLoss, ANetworkWithoutMaskLossLeavesItsMapAlone) {
   EXPECT_EQ(multi_task_loss(zeros(1, 2), batch_of({1}, torch::ones({1, 2, 2}, torch::kInt64)), options).mask_loss, 0);
 }
 
+// Probability 3/4 of tumour for both images, one of which is: gamma 2 leaves 1/16 and 9/16 of their cross entropies.
+class FocalLoss : public ::testing::Test {
+ protected:
+  double loss(double gamma, double smoothing = 0, std::vector<double> balance = {}) const {
+    MemberOutput output;
+    output.class_logits = torch::tensor({{0.0, std::log(3.0)}, {0.0, std::log(3.0)}}, torch::kFloat32);
+    output.map_logits = torch::zeros({2, 2, 1, 1});
+    LossOptions options = plain();
+    options.focal_gamma = gamma;
+    options.label_smoothing = smoothing;
+    options.class_balance = std::move(balance);
+    return multi_task_loss(output, batch_of({1, 0}, torch::full({2, 1, 1}, -1, torch::kInt64)), options).class_loss;
+  }
+  double easy_ = -std::log(0.75) / 16, hard_ = -std::log(0.25) * 9 / 16;
+};
+
+TEST_F(FocalLoss, ByHand) { EXPECT_NEAR(loss(2), (easy_ + hard_) / 2, 1e-6); }
+
+TEST_F(FocalLoss, WeighsClassesByHand) { EXPECT_NEAR(loss(2, 0, {1.0, 3.0}), (3 * easy_ + hard_) / 4, 1e-6); }
+
+TEST_F(FocalLoss, WithGammaNearZeroIsTheCrossEntropy) {
+  EXPECT_NEAR(loss(1e-9), loss(0), 1e-6);
+  EXPECT_NEAR(loss(1e-9, 0.1), loss(0, 0.1), 1e-6);
+}
+
+TEST_F(FocalLoss, LearnsFromKnownLabelsOnly) {
+  MemberOutput output = zeros(2, 1);
+  LossOptions options = plain();
+  options.focal_gamma = 2;
+  multi_task_loss(output, batch_of({1, -1}, torch::full({2, 1, 1}, -1, torch::kInt64)), options).total.backward();
+  EXPECT_EQ(output.class_logits.grad()[1].abs().sum().item<double>(), 0);
+  EXPECT_GT(output.class_logits.grad()[0].abs().sum().item<double>(), 0);
+}
+
 }  // namespace
 }  // namespace clmnet::nets

@@ -1,0 +1,44 @@
+#include "tools/training_config.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/base/temporary_folder.h"
+#include "tools/base/error.h"
+
+namespace clmnet::tools {
+namespace {
+
+TEST(TrainingConfig, TheFileOfDefaultsHoldsTheDefaults) {
+  EXPECT_EQ(to_json(read_training_setup(CLMNET_SOURCE_DIR "/configs/train.toml")), to_json(read_training_setup("")));
+}
+
+TEST(TrainingConfig, BackbonesHaveVggsShareOfTheTileVectorAndNoMaskLoss) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.write("a.toml", "[model]\nnetworks = [\"densenet201\", \"deeplabv3\", \"unet\"]\n[densenet201]\nwidth = 0.5\n");
+  const TrainingSetup setup = read_training_setup(file);
+  EXPECT_EQ(setup.model.feature_size(), 1024);
+  EXPECT_EQ(setup.training.members[0].member.feature_size, 512);
+  EXPECT_EQ(setup.training.members[0].member.width, 0.5);
+  EXPECT_EQ(setup.training.members[0].mask_weight, 0);
+  EXPECT_EQ(setup.training.members[1].mask_weight, 1);
+}
+
+TEST(TrainingConfig, SectionsOfNetworksThatAreLeftOutAreAllowedUnknownOnesAreNot) {
+  const test::TemporaryFolder folder;
+  EXPECT_EQ(read_training_setup(folder.write("a.toml", "[model]\nnetworks = [\"unet\"]\n[resnet152]\nepochs = 3\n")).training.members.size(), 1U);
+  const auto message = test::message_of<InputError>([&] { read_training_setup(folder.write("b.toml", "[resnet18]\nepochs = 3\n")); });
+  EXPECT_NE(message.find("resnet18.epochs"), std::string::npos) << message;
+}
+
+TEST(TrainingConfig, RefusesNoNetworkAndUnknownOnesByName) {
+  const test::TemporaryFolder folder;
+  const auto message = [&](const std::string& networks) {
+    return test::message_of<InputError>([&] { read_training_setup(folder.write("c.toml", "[model]\nnetworks = " + networks + "\n")); });
+  };
+  EXPECT_NE(message("[\"vit\"]").find("no network 'vit'"), std::string::npos);
+  EXPECT_NE(message("[\"torchscript\"]").find("no network 'torchscript'"), std::string::npos);
+  EXPECT_NE(message("[\"unet\", \"unet\"]").find("'unet' stands twice"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace clmnet::tools
