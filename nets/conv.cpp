@@ -74,12 +74,15 @@ torch::Tensor ConvImpl::run(const torch::Tensor& x, const ConvTail& tail) {
   if (!prepared_ || is_training() || torch::GradMode::is_enabled()) return run_plain(x, tail);
   if (!folded_weight_.defined()) fold(x, tail.norm);
   const at::IntArrayRef padding = padding_of(options);
-  if (packed_) {
-    return tail.add.defined() ? packed_conv_add(x, tail.add, folded_weight_, optional(folded_bias_), options, padding, tail.relu)
-                              : packed_conv(x, folded_weight_, optional(folded_bias_), options, padding, tail.relu);
+  const auto bias_or_none = optional(folded_bias_);
+  // oneDNN cannot make out the layout of a sum of one row or column.
+  const bool flat = tail.add.defined() && (tail.add.size(2) == 1 || tail.add.size(3) == 1);
+  if (packed_ && tail.add.defined() && !flat) {
+    return packed_conv_add(x, tail.add, folded_weight_, bias_or_none, options, padding, tail.relu);
   }
-  torch::Tensor y =
-      torch::conv2d(x, folded_weight_, optional(folded_bias_), options.stride(), padding, options.dilation(), options.groups());
+  if (packed_ && !tail.add.defined()) return packed_conv(x, folded_weight_, bias_or_none, options, padding, tail.relu);
+  torch::Tensor y = packed_ ? packed_conv(x, folded_weight_, bias_or_none, options, padding, /*relu=*/false)
+                            : torch::conv2d(x, folded_weight_, bias_or_none, options.stride(), padding, options.dilation(), options.groups());
   if (tail.add.defined()) y = y.add_(tail.add);
   return tail.relu ? torch::relu_(y) : y;
 }

@@ -1,6 +1,8 @@
 // Prepared convolutions say what plain ones say; counted operations are those one counts by hand.
 #include "nets/conv.h"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "nets/flops.h"
@@ -51,8 +53,10 @@ TEST_P(EveryTail, PreparedItGivesWhatThePlainLayersGive) {
   unsettle(*norm);
   conv->eval();
   norm->eval();
-  for (const std::int64_t batch : {2, 1, 5}) {  // the copy is made for the first and serves all
-    const torch::Tensor x = torch::randn({batch, layer.in, 13, 18});
+  // The copy is made for the first and serves all, down to a single row, column or pixel.
+  const std::vector<std::array<std::int64_t, 3>> shapes = {{2, 13, 18}, {1, 13, 18}, {5, 3, 4}, {2, 1, 1}, {3, 1, 9}, {1, 6, 1}};
+  for (const auto& [batch, height, width] : shapes) {
+    const torch::Tensor x = torch::randn({batch, layer.in, height, width});
     torch::Tensor want = conv->nn::Conv2dImpl::forward(x);
     if (layer.norm) want = norm(want);
     ConvTail tail;
@@ -109,6 +113,22 @@ TEST_P(PreparedMember, SaysTheSameWithinAThousandth) {
   }
   member->train();  // training sees the weights, not the folded copy
   EXPECT_TRUE(member->predict(x.slice(0, 0, 2)).class_logits.defined());
+}
+
+// A tile of 32 px leaves a ResNet's last stage one pixel.
+TEST(PreparedResNet, TakesTilesOfWhichOnePixelIsLeft) {
+  torch::manual_seed(6);
+  const torch::NoGradGuard no_grad;
+  MemberOptions options;
+  options.network = "resnet50";
+  options.width = 0.125;
+  auto member = make_member(options);
+  unsettle(*member);
+  member->eval();
+  const torch::Tensor x = torch::randn({2, 3, 32, 32});
+  const torch::Tensor plain = member->predict(x).class_logits;
+  prepare_for_inference(*member);
+  EXPECT_LT((member->predict(x).class_logits - plain).abs().max().item<double>(), 1e-3 * std::max(1.0, plain.abs().max().item<double>()));
 }
 
 TEST(RunChain, LeavesLayersWithoutConvolutionAsTheyAre) {

@@ -83,11 +83,10 @@ class Analyze(unittest.TestCase):
     def test_activations_and_flips_are_asked_for(self):
         (self.folder / "more.toml").write_text("[map]\nclass_activation = true\n[model]\ntta = true\n")
         _, plain = self.analyze("plain")
-        summary, more = self.analyze("more", "--config", self.folder / "more.toml")
+        _, more = self.analyze("more", "--config", self.folder / "more.toml")
         for network in ("vgg16", "deeplabv3", "unet"):
             self.assertTrue((more / f"activation_{network}.tiff").exists())
-            self.assertIn(f"activation_{network}.tiff", summary["outputs"] if "outputs" in summary else list(
-                json.loads((more / "summary.json").read_text())["outputs"]))
+            self.assertIn(f"activation_{network}.tiff", json.loads((more / "summary.json").read_text())["output_bytes"])
             self.assertFalse((plain / f"activation_{network}.tiff").exists())
         self.assertNotEqual(self.tiles(plain), self.tiles(more))
 
