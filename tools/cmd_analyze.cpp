@@ -155,6 +155,7 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   const RunFolder run(args.out, configuration(args, setup, ensemble.config(), checksum));
 
   ProgressBar bar;
+  bar.record_to(run.path() / "progress.json");
   json slides = json::array(), failures = json::array();
   for (const auto& path : args.slides) {
     const std::string name = fs::path(path).stem().string();

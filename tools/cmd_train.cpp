@@ -121,6 +121,7 @@ int run_train(const TrainArgs& args, const Session& session) {
   json description = describe(args, setup, data);
   write_atomically(out / "training" / "training.json", description.dump(2) + "\n");
 
+  bar.record_to(out / "training" / "progress.json");
   bar.line("training on " + std::to_string(data.split.train.size()) + " images, validating on " +
            std::to_string(data.split.validation.size()));
   train_ensemble(setup, data, out, {args.resume, args.finish, ""}, device, bar);

@@ -7,6 +7,7 @@ void add_all_commands(CLI::App& app, Session& session) {
   add_stats(app, session);
   add_synth_cohort(app, session);
   add_doctor(app, session);
+  add_status(app, session);
 #ifdef CLMNET_HAS_WSI
   add_info(app, session);
   add_bench(app, session);

@@ -10,6 +10,9 @@ void add_survival(CLI::App& app, Session& session);
 void add_stats(CLI::App& app, Session& session);
 void add_synth_cohort(CLI::App& app, Session& session);
 
+// runs of any kind
+void add_status(CLI::App& app, Session& session);
+
 // slides
 void add_info(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);

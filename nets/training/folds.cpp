@@ -40,7 +40,8 @@ std::vector<int> folds_of_rows(const std::vector<ManifestRow>& rows, const std::
 
 }  // namespace
 
-std::vector<int> make_folds(const std::vector<ManifestRow>& rows, int folds, std::uint64_t seed) {
+std::vector<int> make_folds(const std::vector<ManifestRow>& rows, int folds, std::uint64_t seed,
+                            const std::map<std::string, int>& events) {
   if (folds < 2) throw InputError(std::to_string(folds) + " folds, expected at least 2");
   std::map<int, std::vector<std::string>> patients_of_class;
   for (const auto& [patient, label] : classes_of_patients(rows)) patients_of_class[label].push_back(patient);
@@ -53,6 +54,11 @@ std::vector<int> make_folds(const std::vector<ManifestRow>& rows, int folds, std
     }
     Random random(mix_seed(seed, static_cast<std::uint64_t>(label + 1)));
     random.shuffle(patients);
+    const auto stratum = [&](const std::string& patient) {
+      const auto event = events.find(patient);
+      return event == events.end() ? -1 : event->second;
+    };
+    std::stable_sort(patients.begin(), patients.end(), [&](const auto& a, const auto& b) { return stratum(a) < stratum(b); });
     for (const auto& patient : patients) fold_of_patient[patient] = next++ % folds;
   }
   return folds_of_rows(rows, fold_of_patient);
@@ -77,7 +83,8 @@ std::vector<int> read_folds(const std::filesystem::path& file, const std::vector
   std::set<int> used;
   for (const auto& [patient, label] : classes_of_patients(rows)) {
     const auto it = fold_of_patient.find(patient);
-    if (it == fold_of_patient.end()) throw InputError(file.string() + ": patient '" + patient + "' of the manifest has no fold there");
+    if (it == fold_of_patient.end())
+      throw InputError(file.string() + ": patient '" + patient + "' of the manifest has no fold there");
     used.insert(it->second);
   }
   const int count = used.empty() ? 0 : *used.rbegin() + 1;

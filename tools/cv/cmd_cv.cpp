@@ -4,19 +4,18 @@
 #include <iostream>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "nets/device.h"
-#include "nets/ensemble.h"
-#include "nets/training/folds.h"
-#include "nets/training/random.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/csv.h"
 #include "tools/base/error.h"
 #include "tools/commands.h"
-#include "tools/cv/cv_report.h"
-#include "tools/cv/cv_summary.h"
-#include "tools/ensemble_training.h"
-#include "tools/image_loader.h"
+#include "tools/cv/cv_fold.h"
+#include "tools/cv/cv_results.h"
+#include "tools/cv/fold_jobs.h"
+#include "tools/report/gnuplot.h"
+#include "tools/report/text_table.h"
 #include "tools/run_folder.h"
 
 namespace clmnet::tools {
@@ -25,227 +24,221 @@ using nlohmann::json;
 
 namespace {
 
-struct CvArgs {
-  std::vector<std::string> manifests, train_manifests, test_manifests;
-  std::string out, config, folds_file;
-  std::string device = "auto";
-  int folds = 5, repeats = 1, threads = 0;
-  bool final_model = false;
-};
-
-/// The images of a cross-validation.
-struct CvData {
-  std::vector<nets::ManifestRow> rows;        ///< that are tested, each once a repeat
-  std::vector<nets::ManifestRow> train_only;  ///< trained on in every fold
-  std::vector<nets::ManifestRow> test;        ///< of other patients, for the final model
-  std::size_t without_class = 0;              ///< rows left out, since their class is not known
-};
-
-std::vector<nets::ManifestRow> read_rows(const std::vector<std::string>& files, std::int64_t classes, std::size_t& without_class) {
-  if (files.empty()) return {};
-  std::vector<nets::ManifestRow> rows = nets::read_manifests({files.begin(), files.end()}, classes);
-  without_class += std::erase_if(rows, [](const nets::ManifestRow& row) { return row.label < 0; });
-  return rows;
-}
-
-/// A patient on both sides of any split would make every number too good.
-void check_apart(const std::vector<nets::ManifestRow>& a, const std::vector<nets::ManifestRow>& b, const std::string& what) {
-  std::set<std::string> patients;
-  for (const auto& row : a) patients.insert(row.patient);
-  for (const auto& row : b) {
-    if (!row.patient.empty() && patients.contains(row.patient)) {
-      throw InputError(row.image.string() + ": patient '" + row.patient + "' is also in " + what +
-                       "; a patient belongs to one side of a split");
-    }
-  }
-}
-
-/// Reads every image once, so that hours of training do not end at a broken file.
-void check_images(const std::vector<nets::ManifestRow>& rows, ProgressBar& bar) {
-  std::vector<std::string> faults;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    stop_if_interrupted("nothing was trained yet");
-    try {
-      load_labelled_image(rows[i]);
-    } catch (const InputError& error) {
-      faults.emplace_back(error.what());
-    }
-    bar.update("checking images", i + 1, rows.size(), "images");
-  }
-  if (faults.empty()) return;
-  for (std::size_t i = 0; i < std::min<std::size_t>(faults.size(), 10); ++i) bar.line("clmnet: " + faults[i]);
-  throw InputError(std::to_string(faults.size()) + " of " + std::to_string(rows.size()) +
-                   " images cannot be used, see above; repair them or take their rows out of the manifest");
-}
-
-CvData read_data(const CvArgs& args, std::int64_t classes, ProgressBar& bar) {
-  CvData data;
-  data.rows = read_rows(args.manifests, classes, data.without_class);
-  data.train_only = read_rows(args.train_manifests, classes, data.without_class);
-  data.test = read_rows(args.test_manifests, classes, data.without_class);
-  check_apart(data.rows, data.train_only, "a manifest that is cross-validated");
-  check_apart(data.rows, data.test, "a manifest that is cross-validated");
-  check_apart(data.train_only, data.test, "a manifest that is trained on");
-  for (const auto* part : {&data.rows, &data.train_only, &data.test}) check_images(*part, bar);
-  return data;
-}
-
-json configuration(const CvArgs& args, const TrainingSetup& setup) {
+/// Everything that decides the results.
+json configuration_of(const CvArgs& args, const TrainingSetup& setup) {
   const auto checksums = [](const std::vector<std::string>& files) {
     json list = json::array();
-    for (const auto& file : files) list.push_back({{"file", fs::path(file).filename().string()}, {"sha256", sha256_of_file(file)}});
+    for (const auto& file : files)
+      list.push_back({{"file", fs::path(file).filename().string()}, {"sha256", sha256_of_file(file)}});
     return list;
   };
-  return {{"command", "cv"},
-          {"version", CLMNET_VERSION},
-          {"folds", args.folds_file.empty() ? json(args.folds) : json(sha256_of_file(args.folds_file))},
-          {"repeats", args.repeats},
-          {"training", to_json(setup)},
-          {"manifests", checksums(args.manifests)},
-          {"train_manifests", checksums(args.train_manifests)},
-          {"test_manifests", checksums(args.test_manifests)}};
-}
-
-std::vector<std::vector<int>> all_folds(const CvArgs& args, const CvData& data, std::uint64_t seed) {
-  std::vector<std::vector<int>> folds;
-  for (int repeat = 0; repeat < args.repeats; ++repeat) {
-    folds.push_back(args.folds_file.empty()
-                        ? nets::make_folds(data.rows, args.folds, nets::mix_seed(seed, 7000 + static_cast<std::uint64_t>(repeat)))
-                        : nets::read_folds(args.folds_file, data.rows));
+  json out = {{"command", "cv"},
+              {"version", CLMNET_VERSION},
+              {"folds", args.folds_file.empty() ? json(args.folds) : json(sha256_of_file(args.folds_file))},
+              {"repeats", args.repeats},
+              {"final_model", args.final_model},
+              {"permute_labels", args.permute_labels ? json(*args.permute_labels) : json()},
+              {"training", to_json(setup)},
+              {"manifests", checksums(args.manifests)},
+              {"train_manifests", checksums(args.train_manifests)},
+              {"test_manifests", checksums(args.test_manifests)}};
+  if (args.clinical.wanted()) {
+    const ClinicalArgs& c = args.clinical;
+    out["clinical"] = {{"table", checksums({c.file})[0]},
+                       {"time", c.time},
+                       {"event", c.event},
+                       {"patient", c.patient},
+                       {"missing", c.missing},
+                       {"covariates", c.covariates},
+                       {"horizon", c.horizon},
+                       {"trees", c.trees}};
   }
-  return folds;
+  return out;
 }
 
-void write_folds(const fs::path& file, const CvData& data, const std::vector<std::vector<int>>& folds) {
+void write_folds(const fs::path& file, const CvData& data) {
   std::ostringstream text;
   text << "image,patient_id,tumour,repeat,fold\n";
-  for (std::size_t repeat = 0; repeat < folds.size(); ++repeat) {
+  for (std::size_t repeat = 0; repeat < data.folds.size(); ++repeat) {
     for (std::size_t i = 0; i < data.rows.size(); ++i) {
       text << csv_field(data.rows[i].image.string()) << ',' << csv_field(data.rows[i].patient) << ',' << data.rows[i].label << ','
-           << repeat + 1 << ',' << folds[repeat][i] + 1 << '\n';
+           << repeat + 1 << ',' << data.folds[repeat][i] + 1 << '\n';
     }
   }
   write_atomically(file, text.str());
 }
 
-/// Trains on `rows`, part of whose patients choose epochs, fusion and thresholds; goes on where it was stopped.
-void train_on(const std::vector<nets::ManifestRow>& rows, TrainingSetup setup, std::uint64_t part, const std::string& label,
-              const fs::path& folder, torch::Device device, ProgressBar& bar) {
-  setup.training.seed = nets::mix_seed(setup.training.seed, part);
-  nets::TrainingData data;
-  data.rows = rows;
-  data.split = nets::split_by_patient(rows, setup.training.validation_fraction, 0, setup.training.seed);
-  data.load = load_labelled_image;
-  std::error_code ignored;
-  fs::create_directories(folder / "training", ignored);
-  bar.line(label + "training on " + std::to_string(data.split.train.size()) + " images, validating on " +
-           std::to_string(data.split.validation.size()));
-  train_ensemble(setup, data, folder, {/*resume=*/true, /*finish=*/false, label}, device, bar);
-}
-
-std::vector<Predictor> predict(const fs::path& model, const std::vector<nets::ManifestRow>& rows, const std::string& label,
-                               torch::Device device, ProgressBar& bar) {
-  nets::Ensemble ensemble(model, device);
-  return predict_manifest(ensemble, rows, load_labelled_image, 1, [&](std::size_t done) {
-    stop_if_interrupted("finished folds are kept; the same command goes on");
-    bar.update(label + "testing", done, rows.size(), "images");
-  });
-}
-
-CvTable run_fold(const CvData& data, const std::vector<int>& folds, int repeat, int fold, const TrainingSetup& setup,
-                 const std::string& label, const fs::path& folder, torch::Device device, ProgressBar& bar) {
-  const fs::path predictions = folder / "predictions.csv";
-  std::error_code ignored;
-  if (fs::exists(predictions, ignored)) {
-    bar.line(label + "finished before, left as it is");
-    return read_cv_table(predictions);
+std::vector<FoldPlace> places_of(const CvArgs& args, const CvData& data, const RunFolder& run) {
+  std::vector<FoldPlace> places;
+  for (int repeat = 0; repeat < args.repeats; ++repeat) {
+    for (int fold = 0; fold < data.fold_count(); ++fold) {
+      std::string label = "fold " + std::to_string(fold + 1) + "/" + std::to_string(data.fold_count()) + " ";
+      if (args.repeats > 1) label.insert(0, "repeat " + std::to_string(repeat + 1) + "/" + std::to_string(args.repeats) + " ");
+      places.push_back(
+          {repeat, fold, label, run.slide_folder("repeat-" + std::to_string(repeat + 1) + "/fold-" + std::to_string(fold + 1))});
+    }
   }
-  std::vector<nets::ManifestRow> train = data.train_only, test;
-  for (std::size_t i = 0; i < data.rows.size(); ++i) (folds[i] == fold ? test : train).push_back(data.rows[i]);
-  train_on(train, setup, static_cast<std::uint64_t>(repeat * 1000 + fold), label, folder, device, bar);
-  const CvTable table = make_cv_table(test, predict(folder, test, label, device, bar), repeat + 1, fold + 1);
-  write_cv_table(predictions, table);
-  return table;
+  return places;
 }
 
-void print_summary(const json& summary, const fs::path& out) {
-  std::cout << std::left << std::setw(12) << "" << std::right << std::setw(9) << "AUC" << std::setw(17) << "95 % CI";
-  for (const char* name : {"accuracy", "precision", "recall", "F1", "Dice"}) std::cout << std::setw(11) << name;
-  std::cout << '\n';
+std::string name_of_place(const FoldPlace& place) {
+  return std::to_string(place.repeat + 1) + "/" + std::to_string(place.fold + 1);
+}
+
+/// Folds side by side share the cores, and several GPUs are taken in turn.
+void share_machine(const CvArgs& args) {
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (args.threads > 0 || args.jobs > 1) torch::set_num_threads(args.threads > 0 ? args.threads : std::max(1, cores / args.jobs));
+}
+
+torch::Device device_of(const CvArgs& args, std::size_t place) {
+  const int devices = args.device == "auto" || args.device == "cuda" ? nets::cuda_state().devices : 0;
+  return nets::select_device(args.jobs > 1 && devices > 1 ? "cuda:" + std::to_string(place % static_cast<std::size_t>(devices))
+                                                          : args.device);
+}
+
+/// What a process of --jobs does: one fold.
+int run_one_fold(const CvArgs& args, const TrainingSetup& setup, const CvData& data, const std::vector<FoldPlace>& places,
+                 ProgressBar& bar) {
+  const auto place =
+      std::find_if(places.begin(), places.end(), [&](const FoldPlace& one) { return name_of_place(one) == args.only_fold; });
+  if (place == places.end()) throw InputError("--only-fold " + args.only_fold + ": no such fold");
+  bar.record_to(place->folder / "progress.json");
+  try {
+    run_fold(data, setup, *place, device_of(args, static_cast<std::size_t>(place - places.begin())), bar);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    write_failure(place->folder, error.what());
+    throw;
+  }
+  return 0;
+}
+
+/// Does all folds that are not finished. Throws InputError when some failed, after the others.
+void run_folds(const CvArgs& args, const TrainingSetup& setup, const CvData& data, const std::vector<FoldPlace>& places,
+               ProgressBar& bar) {
+  std::vector<FoldJob> jobs;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const FoldPlace& place = places[i];
+    if (is_finished(place)) {
+      bar.line(place.label + "finished before, left as it is");
+      continue;
+    }
+    jobs.push_back({name_of_place(place), place.label, place.folder,
+                    [&args, &setup, &data, &bar, &place, i] { run_fold(data, setup, place, device_of(args, i), bar); }});
+  }
+  const std::vector<std::string> failures = run_fold_jobs(jobs, args.jobs, bar);
+  if (failures.empty()) return;
+  std::string text = std::to_string(failures.size()) + " of " + std::to_string(places.size()) +
+                     " folds failed; the others are kept, the same command tries these again:";
+  for (const auto& failure : failures) text += "\n  " + failure;
+  throw InputError(text);
+}
+
+void print_summary(const json& summary, const json& survival, const fs::path& out) {
+  TextTable table({"", "AUC", "95% CI", "accuracy", "precision", "recall", "F1", "Dice"});
+  const auto value = [](const json& measure) { return measure_text(measure["value"]); };
   for (const auto& [name, p] : summary["predictors"].items()) {
-    std::cout << std::left << std::setw(12) << name << std::right << std::setw(9) << measure_text(p["auc"]) << std::setw(17)
-              << measure_text(p["auc_ci"][0]) + "-" + measure_text(p["auc_ci"][1]);
-    for (const char* key : {"accuracy", "precision", "recall", "f1", "dice"}) std::cout << std::setw(11) << measure_text(p[key].is_object() ? p[key]["value"] : p[key]);
-    std::cout << '\n';
+    table.add({name, value(p["auc"]), measure_text(p["auc"]["ci"][0]) + "-" + measure_text(p["auc"]["ci"][1]),
+               value(p["accuracy"]), value(p["precision"]), value(p["recall"]), value(p["f1"]), value(p["dice"])});
+  }
+  std::cout << table.text();
+  if (!survival.is_null()) {
+    TextTable models({"survival", "model", "AUC", "95% CI", "log-rank p"});
+    for (const auto& m : survival["models"])
+      models.add({m["set"], m["model"], measure_text(m["auc"]), measure_text(m["auc_ci"][0]) + "-" + measure_text(m["auc_ci"][1]),
+                  measure_text(m["log_rank"]["p"])});
+    std::cout << '\n' << models.text();
   }
   std::cout << "out-of-fold predictions of " << summary["images"] << " images of " << summary["patients"] << " patients\n  "
             << (out / "report.html").string() << '\n';
 }
 
 int run_cv(const CvArgs& args, const Session& session) {
+  require_gnuplot();
   const TrainingSetup setup = read_training_setup(args.config);
-  const torch::Device device = nets::select_device(args.device);
-  if (args.threads > 0) torch::set_num_threads(args.threads);
+  nets::select_device(args.device);  // a device that is not there is said now
+  share_machine(args);
   ProgressBar bar;
-  const CvData data = read_data(args, static_cast<std::int64_t>(setup.model.class_names.size()), bar);
-  const std::vector<std::vector<int>> folds = all_folds(args, data, setup.training.seed);
-  const int count = *std::max_element(folds.front().begin(), folds.front().end()) + 1;
-  const RunFolder run(args.out, configuration(args, setup));
-  write_folds(run.path() / "folds.csv", data, folds);
-
-  CvTable table;
-  for (int repeat = 0; repeat < args.repeats; ++repeat) {
-    for (int fold = 0; fold < count; ++fold) {
-      std::string label = "fold " + std::to_string(fold + 1) + "/" + std::to_string(count) + " ";
-      if (args.repeats > 1) label.insert(0, "repeat " + std::to_string(repeat + 1) + "/" + std::to_string(args.repeats) + " ");
-      const fs::path folder = run.slide_folder("repeat-" + std::to_string(repeat + 1) + "/fold-" + std::to_string(fold + 1));
-      append(table, run_fold(data, folds[static_cast<std::size_t>(repeat)], repeat, fold, setup, label, folder, device, bar));
-    }
-  }
-  write_cv_table(run.path() / "predictions.csv", table);
-  json summary = summarise(table);
-  summary["folds"] = count;
-  summary["repeats"] = args.repeats;
-  summary["images_without_class"] = data.without_class;
-  summary["images_trained_on_only"] = data.train_only.size();
-  if (args.final_model || !data.test.empty()) {
-    std::vector<nets::ManifestRow> all = data.rows;
-    all.insert(all.end(), data.train_only.begin(), data.train_only.end());
-    const fs::path model = run.slide_folder("model");
-    train_on(all, setup, 999999, "final model ", model, device, bar);
-    for (const auto& predictor : data.test.empty() ? std::vector<Predictor>() : predict(model, data.test, "final model ", device, bar)) {
-      summary["test"][predictor.name] = score(predictor, data.test);
-    }
-  }
-  write_atomically(run.path() / "cv.json", summary.dump(2) + "\n");
-  write_cv_report(run.path(), summary, configuration(args, setup), table);
-  run.write_run({{"images", summary["images"]}, {"device", device.str()}});
+  const CvData data = read_cv_data(args, setup, bar);
+  const json configuration = configuration_of(args, setup);
+  const RunFolder run(args.out, configuration);
+  const std::vector<FoldPlace> places = places_of(args, data, run);
+  if (!args.only_fold.empty()) return run_one_fold(args, setup, data, places, bar);
+  write_folds(run.path() / "folds.csv", data);
+  if (!std::all_of(places.begin(), places.end(), is_finished))
+    run.write_run(json::object());  // what it said of an end no longer holds
+  run_folds(args, setup, data, places, bar);
+  bar.record_to(run.path() / "progress.json");
+  const CvResults results = write_cv_results({args, setup, data, places, configuration, run.path(), device_of(args, 0)}, bar);
+  run.write_run({{"images", results.summary["images"]}, {"device", nets::select_device(args.device).str()}, {"finished", true}});
   if (session.json) {
-    print_json(summary);
+    print_json(results.summary);
   } else {
-    print_summary(summary, run.path());
+    print_summary(results.summary, results.survival, run.path());
   }
   return 0;
+}
+
+void add_clinical_options(CLI::App& command, ClinicalArgs& clinical) {
+  CLI::Option* table = command.add_option("--clinical", clinical.file, "CSV with one row a patient: adds the survival part");
+  command.add_option("--time", clinical.time, "Column of --clinical: time until the event or the end of follow-up")->needs(table);
+  command.add_option("--event", clinical.event, "Column of --clinical: 1 event, 0 censored")->needs(table);
+  command
+      .add_option("--patient", clinical.patient,
+                  "Column of --clinical with the manifest's patient_id (default: patient_id or Patient-ID)")
+      ->needs(table);
+  command
+      .add_option("--horizon", clinical.horizon, "Time by which the event is predicted (default: the median of the event times)")
+      ->needs(table)
+      ->check(CLI::PositiveNumber);
+  command.add_option("--missing", clinical.missing, "What stands for 'missing' beside an empty field and NA; may be repeated")
+      ->needs(table)
+      ->allow_extra_args(false);
+  command.add_option("--covariates", clinical.covariates, "Columns of --clinical for the sets clinical and both")
+      ->needs(table)
+      ->delimiter(',');
+  command.add_option("--trees", clinical.trees, "Trees of the random forests")
+      ->needs(table)
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
 }
 
 }  // namespace
 
 void add_cv(CLI::App& app, Session& session) {
   auto args = std::make_shared<CvArgs>();
-  CLI::App* command = add_command(app, session, "cv", "Cross-validate training on labelled images, patient by patient",
-                                  "clmnet cv --manifest ebhi.csv --folds 5 --config configs/clmnet-s.toml -o runs/cv",
-                                  [args, &session] { return run_cv(*args, session); });
-  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour; may be repeated")->required();
+  CLI::App* command = add_command(
+      app, session, "cv", "Cross-validate training on labelled images, patient by patient, to a report that can be published",
+      "clmnet cv --manifest ebhi.csv --folds 5 --config configs/cv.toml -o runs/cv\n  clmnet cv --manifest ebhi.csv --clinical "
+      "patients.csv --time months "
+      "--event died --horizon 36 --covariates age,stage -o runs/cv\n  clmnet status runs/cv",
+      [args, &session] { return run_cv(*args, session); });
+  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour; may be repeated")
+      ->required();
   command->add_option("--train-manifest", args->train_manifests, "The same: trained on in every fold, never tested");
   command->add_option("--test-manifest", args->test_manifests, "The same, of other patients: tests a final model of all data");
   command->add_option("--folds", args->folds, "Parts of the patients")->capture_default_str()->check(CLI::Range(2, 1000));
   command->add_option("--folds-file", args->folds_file, "CSV with patient_id,fold instead of --folds");
-  command->add_option("--repeats", args->repeats, "Times that the patients are dealt anew")->capture_default_str()->check(CLI::Range(1, 1000));
+  command->add_option("--repeats", args->repeats, "Times that the patients are dealt anew")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   command->add_flag("--final-model", args->final_model, "Also train a model on all data");
+  command->add_option("--permute-labels", args->permute_labels,
+                      "Deal the labels anew between patients with this seed: a test against leaks, AUC should be 0.5");
+  add_clinical_options(*command, args->clinical);
   command->add_option("-o,--output", args->out, "Folder of the run; the same command goes on in it")->required();
-  command->add_option("--config", args->config, "TOML with the keys of configs/clmnet-s.toml");
+  command->add_option("--config", args->config, "TOML with the keys of configs/cv.toml");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();
+  command->add_option("--jobs", args->jobs, "Folds side by side, each in a process of its own; several GPUs are taken in turn")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
+  command
+      ->add_option("--threads", args->threads,
+                   "Threads of the networks; 0: all cores, shared by the jobs. Other numbers of threads round otherwise")
+      ->capture_default_str();
+  command->add_option("--only-fold", args->only_fold)->group("");
 }
 
 }  // namespace clmnet::tools

@@ -1,18 +1,24 @@
 #pragma once
 
 #include <filesystem>
-
 #include <nlohmann/json.hpp>
+#include <vector>
 
-#include "tools/cv/cv_table.h"
+#include "tools/cv/cv_figures.h"
 
 namespace clmnet::tools {
 
-/// RUN/report.html: one file that loads nothing from elsewhere: cohort, split, measures with intervals, comparisons, ROC and
-/// precision-recall curves, calibration, learning curves of each fold (from RUN/repeat-R/fold-F/training/train.csv), methods.
-/// summary        of summarise(), with "folds", "repeats", "images_without_class", "images_trained_on_only"
-/// configuration  of the run, printed whole
-void write_cv_report(const std::filesystem::path& run, const nlohmann::json& summary, const nlohmann::json& configuration,
-                     const CvTable& table);
+/// All that the page of a cross-validation shows.
+struct CvReport {
+  nlohmann::json summary;        ///< metrics.json: summarise() and folds, repeats, split, cohort, permuted_labels, test
+  nlohmann::json configuration;  ///< of the run, printed whole
+  nlohmann::json survival;       ///< survival.json; null without --clinical
+  nlohmann::json examples;       ///< [{file, kind, caption}], files in RUN/examples
+  CvFigure flow;
+  std::vector<CvFigure> prediction_figures, learning_figures, survival_figures;  ///< in RUN/figures
+};
+
+/// RUN/report.html: one file that loads nothing from elsewhere.
+void write_cv_report(const std::filesystem::path& run, const CvReport& report);
 
 }  // namespace clmnet::tools

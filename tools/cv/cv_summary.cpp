@@ -1,177 +1,142 @@
 #include "tools/cv/cv_summary.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
-#include <map>
-#include <numeric>
+#include <set>
 
 #include "survival/binary_metrics.h"
 #include "survival/groups.h"
 #include "survival/roc.h"
+#include "survival/roc_bootstrap.h"
+#include "tools/cv/cv_measures.h"
+#include "tools/report/numbers.h"
+#include "tools/stats/mean_interval.h"
 
 namespace clmnet::tools {
 using nlohmann::json;
 
 namespace {
 
-constexpr int kAucResamples = 2000;
-constexpr std::uint64_t kSeed = 1;
-
-json number(double value) { return std::isfinite(value) ? json(value) : json(); }
-
-/// The table with one row per image: repeats joined.
-CvTable join_repeats(const CvTable& table) {
-  std::map<std::string, std::vector<std::size_t>> rows_of_image;
-  std::vector<std::string> order;
-  for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    auto& rows = rows_of_image[table.rows[i].image];
-    if (rows.empty()) order.push_back(table.rows[i].image);
-    rows.push_back(i);
-  }
-  CvTable joined;
-  for (const auto& column : table.columns) joined.columns.push_back({column.name, {}, {}, {}});
-  for (const auto& image : order) {
-    const auto& rows = rows_of_image[image];
-    const auto mean = [&](const auto& values) {
-      std::vector<double> picked;
-      for (const std::size_t row : rows) picked.push_back(static_cast<double>(values[row]));
-      return mean_of_defined(picked);
-    };
-    joined.rows.push_back(table.rows[rows.front()]);
-    joined.dice_before_crf.push_back(mean(table.dice_before_crf));
-    for (std::size_t c = 0; c < table.columns.size(); ++c) {
-      joined.columns[c].probability.push_back(mean(table.columns[c].probability));
-      joined.columns[c].called.push_back(mean(table.columns[c].called) >= 0.5 ? 1 : 0);
-      joined.columns[c].dice.push_back(mean(table.columns[c].dice));
-    }
-  }
-  return joined;
-}
-
-survival::Scored scored(const CvTable& table, const std::vector<double>& score) {
-  survival::Scored data;
-  data.score = score;
-  for (const auto& row : table.rows) data.positive.push_back(row.label > 0 ? 1 : 0);
-  return data;
-}
-
-/// A call as a score, so that a threshold of a half gives it back: folds have thresholds of their own.
-survival::Confusion confusion_of_calls(const CvTable& table, const CvTable::Column& column) {
-  return survival::confusion(scored(table, {column.called.begin(), column.called.end()}), 0.5);
-}
-
-json with_wilson(const survival::Proportion& proportion) {
-  return {{"value", number(proportion.value)}, {"ci", {number(proportion.wilson.lower), number(proportion.wilson.upper)}}};
-}
-
-json overall(const CvTable& table, const CvTable::Column& column) {
-  const survival::Scored data = scored(table, column.probability);
-  const survival::Confusion calls = confusion_of_calls(table, column);
-  const survival::ProbabilityScores scores = survival::probability_scores(data);
-  std::vector<std::string> patients;
-  for (const auto& row : table.rows) patients.push_back(row.patient);
-  const survival::Interval interval =
-      survival::bootstrap_auc(data, survival::BootstrapUnit::cluster, survival::make_groups(patients), kAucResamples, kSeed);
-  return {{"auc", number(survival::auc(data))},
-          {"auc_ci", {number(interval.lower), number(interval.upper)}},
-          {"accuracy", with_wilson(calls.accuracy)},
-          {"precision", with_wilson(calls.positive_predictive_value)},
-          {"recall", with_wilson(calls.sensitivity)},
-          {"specificity", with_wilson(calls.specificity)},
-          {"f1", number(calls.f1)},
-          {"matthews", number(calls.matthews)},
-          {"brier", number(scores.brier)},
-          {"calibration_error", number(scores.expected_calibration_error)},
-          {"dice", number(mean_of_defined(column.dice))},
-          {"confusion",
-           {{"true_positive", calls.true_positive},
-            {"false_positive", calls.false_positive},
-            {"true_negative", calls.true_negative},
-            {"false_negative", calls.false_negative}}}};
-}
-
-/// The rows of one fold of one repeat.
-CvTable pick(const CvTable& table, int repeat, int fold) {
-  CvTable part;
-  for (const auto& column : table.columns) part.columns.push_back({column.name, {}, {}, {}});
-  for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    if (table.rows[i].repeat != repeat || table.rows[i].fold != fold) continue;
-    part.rows.push_back(table.rows[i]);
-    part.dice_before_crf.push_back(table.dice_before_crf[i]);
-    for (std::size_t c = 0; c < table.columns.size(); ++c) {
-      part.columns[c].probability.push_back(table.columns[c].probability[i]);
-      part.columns[c].called.push_back(table.columns[c].called[i]);
-      part.columns[c].dice.push_back(table.columns[c].dice[i]);
-    }
-  }
-  return part;
-}
-
 json spread(const std::vector<double>& values) {
   json list = json::array();
-  std::vector<double> defined;
+  std::vector<double> known;
   for (const double v : values) {
-    list.push_back(number(v));
-    if (!std::isnan(v)) defined.push_back(v);
+    list.push_back(json_number(v));
+    if (!std::isnan(v)) known.push_back(v);
   }
-  const double mean = mean_of_defined(values);
+  const double mean = mean_of_known(values);
   double squares = 0;
-  for (const double v : defined) squares += (v - mean) * (v - mean);
-  const double sd = defined.size() > 1 ? std::sqrt(squares / static_cast<double>(defined.size() - 1))
-                                       : std::numeric_limits<double>::quiet_NaN();
-  return {{"values", list}, {"mean", number(mean)}, {"sd", number(sd)}};
+  for (const double v : known) squares += (v - mean) * (v - mean);
+  const double sd =
+      known.size() > 1 ? std::sqrt(squares / static_cast<double>(known.size() - 1)) : std::numeric_limits<double>::quiet_NaN();
+  return {{"values", list}, {"mean", json_number(mean)}, {"sd", json_number(sd)}};
 }
 
 json fold_by_fold(const CvTable& table, std::size_t c) {
-  std::map<std::pair<int, int>, bool> folds;
-  for (const auto& row : table.rows) folds[{row.repeat, row.fold}] = true;
+  std::map<std::pair<int, int>, std::vector<std::size_t>> folds;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) folds[{table.rows[i].repeat, table.rows[i].fold}].push_back(i);
   std::map<std::string, std::vector<double>> values;
-  for (const auto& [key, present] : folds) {
-    const CvTable part = pick(table, key.first, key.second);
-    const survival::Confusion calls = confusion_of_calls(part, part.columns[c]);
-    values["auc"].push_back(survival::auc(scored(part, part.columns[c].probability)));
-    values["accuracy"].push_back(calls.accuracy.value);
-    values["precision"].push_back(calls.positive_predictive_value.value);
-    values["recall"].push_back(calls.sensitivity.value);
-    values["f1"].push_back(calls.f1);
-    values["dice"].push_back(mean_of_defined(part.columns[c].dice));
-    if (c == 0) values["dice_before_crf"].push_back(mean_of_defined(part.dice_before_crf));
+  for (const auto& [key, rows] : folds) {
+    const CvTable part = rows_of(table, rows);
+    for (const auto& [name, value] : values_of(part, part.columns[c])) values[name].push_back(value);
+    if (c == 0) values["dice_before_crf"].push_back(mean_of_known(part.dice_before_crf));
   }
   json out = json::object();
   for (const auto& [name, list] : values) out[name] = spread(list);
   return out;
 }
 
+json calibration_curve(const survival::Scored& data) {
+  std::map<int, std::array<double, 3>> bins;  // predicted, observed, number
+  for (std::size_t i = 0; i < data.score.size(); ++i) {
+    auto& bin = bins[std::min(9, static_cast<int>(data.score[i] * 10))];
+    bin[0] += data.score[i];
+    bin[1] += data.positive[i];
+    bin[2] += 1;
+  }
+  json curve = json::array();
+  for (const auto& [place, bin] : bins)
+    curve.push_back({{"predicted", bin[0] / bin[2]}, {"observed", bin[1] / bin[2]}, {"n", bin[2]}});
+  return curve;
+}
+
+/// What a network's temperatures did; empty where a fold does not say them (the ensemble has none of its own).
+json temperature_of(const CvTable& table, const CvTable::Column& column, const FoldTemperatures& temperatures) {
+  std::vector<double> of_row;
+  for (const auto& row : table.rows) {
+    const auto fold = temperatures.find({row.repeat, row.fold});
+    if (fold == temperatures.end() || !fold->second.contains(column.name)) return json::object();
+    of_row.push_back(fold->second.at(column.name));
+  }
+  json out = {{"temperatures", json::array()}};
+  for (const auto& [fold, own] : temperatures) out["temperatures"].push_back(own.at(column.name));
+  const survival::Scored data = scores_of(table, column);
+  out["error_before_temperature"] = json_number(calibration_error_before(data, of_row));
+  out["error_after_temperature"] = json_number(survival::probability_scores(data).expected_calibration_error);
+  return out;
+}
+
+json overall(const CvTable& joined, const CvTable& patients, std::size_t c) {
+  const survival::Scored data = scores_of(joined, joined.columns[c]);
+  json entry = measures_of(joined, joined.columns[c]);
+  entry["average_precision"] = json_number(survival::precision_recall(data).average_precision);
+  const survival::Calibration line = survival::calibration(data);
+  entry["calibration"] = {
+      {"slope", json_number(line.slope)}, {"intercept", json_number(line.in_the_large)}, {"curve", calibration_curve(data)}};
+  entry["by_patient"] = measures_of(patients, patients.columns[c]);
+  return entry;
+}
+
+/// Dice before the CRF, and what the CRF adds image by image.
+void add_crf(json& entry, const CvTable& joined) {
+  const auto interval = [&](const std::vector<double>& values) {
+    const MeanInterval mean = mean_interval(values, patients_of(joined), kPatientResamples, kResampleSeed, 0.95);
+    return json{{"value", json_number(mean.mean)}, {"ci", {json_number(mean.lower), json_number(mean.upper)}}};
+  };
+  std::vector<double> difference;
+  for (std::size_t i = 0; i < joined.rows.size(); ++i)
+    difference.push_back(joined.columns[0].dice[i] - joined.dice_before_crf[i]);
+  entry["dice_before_crf"] = interval(joined.dice_before_crf);
+  entry["dice_difference_crf"] = interval(difference);
+}
+
 json compare(const CvTable& table) {
   const auto right = [&](const CvTable::Column& column) {
     std::vector<std::uint8_t> list;
-    for (std::size_t i = 0; i < table.rows.size(); ++i) list.push_back(column.called[i] == (table.rows[i].label > 0 ? 1 : 0) ? 1 : 0);
+    for (std::size_t i = 0; i < table.rows.size(); ++i)
+      list.push_back(column.called[i] == (table.rows[i].label > 0 ? 1 : 0) ? 1 : 0);
     return list;
   };
-  const CvTable::Column& ensemble = table.columns.front();
-  std::vector<double> auc_p, call_p;
+  const survival::Scored ensemble = scores_of(table, table.columns[0]);
+  survival::ResampleOptions resample;
+  resample.clusters = survival::make_groups(patients_of(table));
+  resample.resamples = kPatientResamples;
   json list = json::array();
+  std::map<std::string, std::vector<double>> p;
   for (std::size_t c = 1; c < table.columns.size(); ++c) {
-    const CvTable::Column& network = table.columns[c];
-    const survival::AucComparison auc =
-        survival::compare_paired(scored(table, ensemble.probability), scored(table, network.probability));
-    const survival::McNemar calls = survival::mcnemar(right(ensemble), right(network));
-    auc_p.push_back(auc.p);
-    call_p.push_back(calls.exact_p);
-    list.push_back({{"network", network.name},
-                    {"auc_difference", number(auc.difference)},
-                    {"auc_difference_ci", {number(auc.interval.lower), number(auc.interval.upper)}},
-                    {"delong_p", number(auc.p)},
-                    {"only_ensemble_right", calls.only_first},
-                    {"only_network_right", calls.only_second},
-                    {"mcnemar_p", number(calls.exact_p)}});
+    const survival::Scored network = scores_of(table, table.columns[c]);
+    const survival::AucComparison auc = survival::compare_paired(ensemble, network);
+    const survival::ResampledDifference resampled = survival::resampled_auc_difference(ensemble, network, resample);
+    const survival::McNemar calls = survival::mcnemar(right(table.columns[0]), right(table.columns[c]));
+    list.push_back(
+        {{"network", table.columns[c].name},
+         {"auc_difference", json_number(auc.difference)},
+         {"auc_difference_ci", {json_number(auc.interval.lower), json_number(auc.interval.upper)}},
+         {"auc_difference_ci_by_patient", {json_number(resampled.interval.lower), json_number(resampled.interval.upper)}},
+         {"only_ensemble_right", calls.only_first},
+         {"only_network_right", calls.only_second}});
+    p["delong_p"].push_back(auc.p);
+    p["resampled_p"].push_back(resampled.p);
+    p["mcnemar_p"].push_back(calls.exact_p);
   }
-  const std::vector<double> auc_holm = holm(auc_p), call_holm = holm(call_p);
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    list[i]["delong_p_holm"] = number(auc_holm[i]);
-    list[i]["mcnemar_p_holm"] = number(call_holm[i]);
+  for (const auto& [name, values] : p) {
+    const std::vector<double> corrected = holm(values);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      list[i][name] = json_number(values[i]);
+      list[i][name + "_holm"] = json_number(corrected[i]);
+    }
   }
   return list;
 }
@@ -193,25 +158,20 @@ std::vector<double> holm(const std::vector<double>& p) {
   return corrected;
 }
 
-json summarise(const CvTable& table) {
-  const CvTable joined = join_repeats(table);
+json summarise(const CvTable& table, const FoldTemperatures& temperatures) {
+  const CvTable joined = join_repeats(table), patients = by_patient(joined);
   json predictors = json::object();
   for (std::size_t c = 0; c < joined.columns.size(); ++c) {
-    json& entry = predictors[joined.columns[c].name] = overall(joined, joined.columns[c]);
-    if (c == 0) entry["dice_before_crf"] = number(mean_of_defined(joined.dice_before_crf));
+    json& entry = predictors[joined.columns[c].name] = overall(joined, patients, c);
+    entry["calibration"].update(temperature_of(table, table.columns[c], temperatures));
+    if (c == 0) add_crf(entry, joined);
     entry["folds"] = fold_by_fold(table, c);
   }
-  std::map<std::string, bool> patients;
-  std::size_t positives = 0;
-  for (const auto& row : joined.rows) {
-    patients[row.patient] = true;
-    positives += row.label > 0 ? 1 : 0;
-  }
-  return {{"images", joined.rows.size()},
-          {"tumour_images", positives},
-          {"patients", patients.size()},
-          {"predictors", predictors},
-          {"comparisons", compare(joined)}};
+  const auto positives = [](const CvTable& part) {
+    return std::count_if(part.rows.begin(), part.rows.end(), [](const CvTable::Row& row) { return row.label > 0; });
+  };
+  return {{"images", joined.rows.size()},           {"tumour_images", positives(joined)}, {"patients", patients.rows.size()},
+          {"tumour_patients", positives(patients)}, {"predictors", predictors},           {"comparisons", compare(joined)}};
 }
 
 }  // namespace clmnet::tools

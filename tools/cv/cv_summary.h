@@ -1,20 +1,27 @@
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tools/cv/cv_table.h"
 
 namespace clmnet::tools {
 
-/// What a cross-validation comes to.
-/// "predictors"   per column: over all images (an image's probability is the mean over repeats, its call the majority, ties
-///                positive) "auc", "auc_ci" (95 %, bootstrap over patients), "accuracy", "precision", "recall", "specificity" with
-///                Wilson intervals, "f1", "matthews", "brier", "calibration_error", "dice"; and per fold "folds": {measure:
-///                {"values", "mean", "sd"}}
-/// "comparisons"  the ensemble against each network: difference of AUC with DeLong's paired test and McNemar's exact test, p
-///                corrected by Holm over the networks. Both take images as independent, which images of one patient are not.
+/// Temperature that a fold's validation part gave each network's class logits: {(repeat, fold): {network: temperature}}.
+using FoldTemperatures = std::map<std::pair<int, int>, std::map<std::string, double>>;
+
+/// What a cross-validation comes to, for metrics.json.
+/// "predictors"   per column over all images (repeats joined): measures_of(), "average_precision", "calibration" {slope, intercept,
+///                curve: [{predicted, observed, n}], networks also temperature and calibration error before it}, "by_patient":
+///                measures_of() of by_patient(), and "folds": {measure: {"values", "mean", "sd"}}; the ensemble also
+///                "dice_before_crf" and "dice_difference_crf" (after less before, image by image)
+/// "comparisons"  the ensemble against each network: difference of AUC with DeLong's paired test (images as independent) and
+///                with resampled patients, McNemar's exact test; p corrected by Holm over the networks
 /// Measures that are undefined are null.
-nlohmann::json summarise(const CvTable& table);
+nlohmann::json summarise(const CvTable& table, const FoldTemperatures& temperatures = {});
 
 /// p-values after Holm 1979: p sorted, times the number of tests left, made monotone, at most 1. NaN stays and does not count.
 std::vector<double> holm(const std::vector<double>& p);

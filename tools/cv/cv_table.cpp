@@ -1,8 +1,10 @@
 #include "tools/cv/cv_table.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iomanip>
 #include <limits>
+#include <map>
 #include <sstream>
 
 #include "tools/base/atomic_file.h"
@@ -25,18 +27,97 @@ double read_dice(const CsvTable& table, std::size_t row, std::size_t column) {
   return table.cell(row, column).empty() ? kNoDice : table.number(row, column);
 }
 
+/// Rows that belong together, in the order in which each group first appears.
+struct RowGroups {
+  std::vector<std::size_t> first;
+  std::vector<std::vector<std::size_t>> rows;
+};
+
+template <class Key>
+RowGroups rows_by(const CvTable& table, const Key& key) {
+  RowGroups groups;
+  std::map<std::string, std::size_t> place;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const auto [it, fresh] = place.emplace(key(table.rows[i]), groups.rows.size());
+    if (fresh) {
+      groups.first.push_back(i);
+      groups.rows.emplace_back();
+    }
+    groups.rows[it->second].push_back(i);
+  }
+  return groups;
+}
+
+template <class Values>
+double mean_over(const Values& values, const std::vector<std::size_t>& rows) {
+  std::vector<double> picked;
+  for (const std::size_t row : rows) picked.push_back(static_cast<double>(values[row]));
+  return mean_of_known(picked);
+}
+
 }  // namespace
 
-CvTable make_cv_table(const std::vector<nets::ManifestRow>& rows, const std::vector<Predictor>& predictors, int repeat, int fold) {
-  CvTable table;
-  for (const auto& row : rows) table.rows.push_back({row.image.string(), row.patient, row.diagnosis, row.label, repeat, fold});
-  for (const auto& predictor : predictors) {
-    CvTable::Column column{predictor.name, predictor.probability, {}, predictor.dice};
-    for (const double p : predictor.probability) column.called.push_back(p >= predictor.class_threshold ? 1 : 0);
-    table.columns.push_back(std::move(column));
+double mean_of_known(const std::vector<double>& values) {
+  double sum = 0, count = 0;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++count;
   }
-  table.dice_before_crf = predictors.front().dice_before_crf;
-  return table;
+  return count > 0 ? sum / count : kNoDice;
+}
+
+CvTable rows_of(const CvTable& table, const std::vector<std::size_t>& rows) {
+  CvTable part;
+  for (const auto& column : table.columns) part.columns.push_back({column.name, {}, {}, {}});
+  for (const std::size_t i : rows) {
+    part.rows.push_back(table.rows[i]);
+    part.dice_before_crf.push_back(table.dice_before_crf[i]);
+    for (std::size_t c = 0; c < table.columns.size(); ++c) {
+      part.columns[c].probability.push_back(table.columns[c].probability[i]);
+      part.columns[c].called.push_back(table.columns[c].called[i]);
+      part.columns[c].dice.push_back(table.columns[c].dice[i]);
+    }
+  }
+  return part;
+}
+
+CvTable join_repeats(const CvTable& table) {
+  const RowGroups groups = rows_by(table, [](const CvTable::Row& row) { return row.image; });
+  CvTable joined = rows_of(table, groups.first);
+  for (std::size_t i = 0; i < groups.rows.size(); ++i) {
+    joined.dice_before_crf[i] = mean_over(table.dice_before_crf, groups.rows[i]);
+    for (std::size_t c = 0; c < table.columns.size(); ++c) {
+      joined.columns[c].probability[i] = mean_over(table.columns[c].probability, groups.rows[i]);
+      joined.columns[c].called[i] = mean_over(table.columns[c].called, groups.rows[i]) >= 0.5 ? 1 : 0;
+      joined.columns[c].dice[i] = mean_over(table.columns[c].dice, groups.rows[i]);
+    }
+  }
+  return joined;
+}
+
+CvTable by_patient(const CvTable& table) {
+  const RowGroups groups = rows_by(table, [](const CvTable::Row& row) { return row.patient; });
+  CvTable patients = rows_of(table, groups.first);
+  for (std::size_t i = 0; i < groups.rows.size(); ++i) {
+    CvTable::Row& patient = patients.rows[i];
+    patient.image = std::to_string(groups.rows[i].size());
+    patients.dice_before_crf[i] = mean_over(table.dice_before_crf, groups.rows[i]);
+    for (const std::size_t row : groups.rows[i]) {
+      if (table.rows[row].label <= patient.label) continue;
+      patient.label = table.rows[row].label;
+      patient.diagnosis = table.rows[row].diagnosis;
+    }
+    for (std::size_t c = 0; c < table.columns.size(); ++c) {
+      CvTable::Column& column = patients.columns[c];
+      for (const std::size_t row : groups.rows[i]) {
+        column.probability[i] = std::max(column.probability[i], table.columns[c].probability[row]);
+        column.called[i] = std::max(column.called[i], table.columns[c].called[row]);
+      }
+      column.dice[i] = mean_over(table.columns[c].dice, groups.rows[i]);
+    }
+  }
+  return patients;
 }
 
 void append(CvTable& table, const CvTable& more) {
@@ -48,16 +129,17 @@ void append(CvTable& table, const CvTable& more) {
   add(table.rows, more.rows);
   add(table.dice_before_crf, more.dice_before_crf);
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
-    if (table.columns[c].name != more.columns.at(c).name) throw InputError("folds of different networks: " + more.columns[c].name);
+    if (table.columns[c].name != more.columns.at(c).name)
+      throw InputError("folds of different networks: " + more.columns[c].name);
     add(table.columns[c].probability, more.columns[c].probability);
     add(table.columns[c].called, more.columns[c].called);
     add(table.columns[c].dice, more.columns[c].dice);
   }
 }
 
-void write_cv_table(const std::filesystem::path& file, const CvTable& table) {
+void write_cv_table(const std::filesystem::path& file, const CvTable& table, const std::string& image_column) {
   std::ostringstream text;
-  text << "image,patient_id,diagnosis,tumour,repeat,fold";
+  text << image_column << ",patient_id,diagnosis,tumour,repeat,fold";
   for (const char* what : {"prob_", "called_", "dice_"}) {
     for (const auto& column : table.columns) text << ',' << what << column.name;
   }
@@ -83,9 +165,9 @@ CvTable read_cv_table(const std::filesystem::path& file) {
   if (table.columns.empty()) throw InputError(file.string() + ": no column 'prob_…'; expected the predictions of a fold");
   const auto number = [&](std::size_t i, const std::string& name) { return csv.number(i, csv.column(name)); };
   for (std::size_t i = 0; i < csv.rows(); ++i) {
-    table.rows.push_back({csv.cell(i, csv.column("image")), csv.cell(i, csv.column("patient_id")), csv.cell(i, csv.column("diagnosis")),
-                          static_cast<int>(number(i, "tumour")), static_cast<int>(number(i, "repeat")),
-                          static_cast<int>(number(i, "fold"))});
+    table.rows.push_back({csv.cell(i, csv.column("image")), csv.cell(i, csv.column("patient_id")),
+                          csv.cell(i, csv.column("diagnosis")), static_cast<int>(number(i, "tumour")),
+                          static_cast<int>(number(i, "repeat")), static_cast<int>(number(i, "fold"))});
     for (auto& column : table.columns) {
       column.probability.push_back(number(i, "prob_" + column.name));
       column.called.push_back(number(i, "called_" + column.name) > 0 ? 1 : 0);

@@ -5,9 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "nets/training/manifest.h"
-#include "tools/evaluation.h"
-
 namespace clmnet::tools {
 
 /// Out-of-fold predictions: one row per image and repeat, each by networks that saw no image of its patient.
@@ -24,18 +21,30 @@ struct CvTable {
     std::vector<double> dice;          ///< NaN without a known mask that holds tumour
   };
   std::vector<Row> rows;
-  std::vector<Column> columns;        ///< the ensemble first
-  std::vector<double> dice_before_crf;       ///< of the ensemble, whose dice is after it
+  std::vector<Column> columns;          ///< the ensemble first
+  std::vector<double> dice_before_crf;  ///< of the ensemble, whose dice is after it
 };
 
-/// The table of one fold from its predictions.
-CvTable make_cv_table(const std::vector<nets::ManifestRow>& rows, const std::vector<Predictor>& predictors, int repeat, int fold);
+/// Mean of the values that are not NaN; NaN when none is.
+double mean_of_known(const std::vector<double>& values);
+
+/// Some rows of a table, in the order given.
+CvTable rows_of(const CvTable& table, const std::vector<std::size_t>& rows);
+
+/// One row per image: a probability is the mean over repeats, a call the majority (ties positive), a Dice the mean.
+CvTable join_repeats(const CvTable& table);
+
+/// One row per patient of a table without repeats: tumour where one of his images is, as a pathologist reads a case; the
+/// probability is that of his most suspicious image, the call positive where one of his images is called. Dice is the mean.
+/// `image` holds how many images he has.
+CvTable by_patient(const CvTable& table);
 
 /// Adds another fold's rows; both must have the same columns.
 void append(CvTable& table, const CvTable& more);
 
 /// CSV: image,patient_id,diagnosis,tumour,repeat,fold, then prob_, called_, dice_ of each column and dice_before_crf.
-void write_cv_table(const std::filesystem::path& file, const CvTable& table);
+/// image_column  the first column's name; "images" for the table of by_patient()
+void write_cv_table(const std::filesystem::path& file, const CvTable& table, const std::string& image_column = "image");
 /// Throws InputError naming file and column when it is not what write_cv_table writes.
 CvTable read_cv_table(const std::filesystem::path& file);
 

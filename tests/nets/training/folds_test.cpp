@@ -58,6 +58,27 @@ TEST(MakeFolds, APatientWithSeveralClassesCountsByTheHighest) {
   EXPECT_THROW(make_folds(rows, 2, 1), InputError);  // one patient with tumour cannot be in two folds
 }
 
+TEST(MakeFolds, SpreadsEventsWithinEachClass) {
+  const auto rows = cohort(60, 2);  // 20 patients with tumour, 40 without
+  std::map<std::string, int> events;
+  for (int p = 0; p < 50; ++p) events[std::to_string(p)] = p % 5 == 0 ? 1 : 0;  // ten with the event; ten patients of unknown outcome
+  const auto folds = make_folds(rows, 5, 1, events);
+  std::map<int, std::map<int, std::set<std::string>>> with_event, of_class;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    of_class[folds[i]][rows[i].label].insert(rows[i].patient);
+    const auto event = events.find(rows[i].patient);
+    with_event[folds[i]][event == events.end() ? -1 : event->second].insert(rows[i].patient);
+  }
+  for (int fold = 0; fold < 5; ++fold) {
+    EXPECT_EQ(of_class[fold][1].size(), 4U);
+    EXPECT_EQ(of_class[fold][0].size(), 8U);
+    EXPECT_GE(with_event[fold][1].size(), 1U);
+    EXPECT_LE(with_event[fold][1].size(), 3U);
+    EXPECT_GE(with_event[fold][0].size(), 7U);
+  }
+  EXPECT_EQ(make_folds(rows, 5, 1, {}), make_folds(rows, 5, 1));
+}
+
 TEST(MakeFolds, RefusesWhatCannotBeSplitByPatient) {
   auto rows = folded_cohort(12, 1);
   EXPECT_THROW(make_folds(rows, 1, 1), InputError);

@@ -8,6 +8,7 @@
 #include "tests/base/temporary_folder.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
+#include "tools/cv/example_choice.h"
 
 namespace clmnet::tools {
 namespace {
@@ -17,8 +18,10 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// Four images of two folds: the ensemble ranks all right, the network one pair of four wrong.
 CvTable four_images(int repeat = 1) {
   CvTable table;
-  table.rows = {{"a.png", "p1", "cancer", 1, repeat, 1}, {"b.png", "p2", "normal", 0, repeat, 1},
-                {"c.png", "p3", "cancer, late", 1, repeat, 2}, {"d.png", "p4", "normal", 0, repeat, 2}};
+  table.rows = {{"a.png", "p1", "cancer", 1, repeat, 1},
+                {"b.png", "p2", "normal", 0, repeat, 1},
+                {"c.png", "p3", "cancer, late", 1, repeat, 2},
+                {"d.png", "p4", "normal", 0, repeat, 2}};
   table.columns = {{"ensemble", {0.9, 0.1, 0.8, 0.2}, {1, 0, 1, 0}, {0.8, kNaN, 0.6, kNaN}},
                    {"unet", {0.9, 0.6, 0.5, 0.2}, {1, 1, 0, 0}, {0.7, kNaN, kNaN, kNaN}}};
   table.dice_before_crf = {0.9, kNaN, 0.7, kNaN};
@@ -31,17 +34,20 @@ TEST(CvSummary, OfFourImagesByHand) {
   EXPECT_EQ(s["patients"], 4);
   EXPECT_EQ(s["tumour_images"], 2);
   const auto& ensemble = s["predictors"]["ensemble"];
-  EXPECT_DOUBLE_EQ(ensemble["auc"], 1);
+  EXPECT_DOUBLE_EQ(ensemble["auc"]["value"], 1);
   EXPECT_DOUBLE_EQ(ensemble["accuracy"]["value"], 1);
-  EXPECT_NEAR(ensemble["accuracy"]["ci"][0].get<double>(), 4 / (4 + 1.959964 * 1.959964), 1e-6);  // Wilson, all right
-  EXPECT_DOUBLE_EQ(ensemble["dice"], 0.7);
-  EXPECT_DOUBLE_EQ(ensemble["dice_before_crf"], 0.8);
-  EXPECT_NEAR(ensemble["brier"].get<double>(), (0.01 + 0.01 + 0.04 + 0.04) / 4, 1e-12);
+  EXPECT_DOUBLE_EQ(ensemble["accuracy"]["ci"][0], 1);  // all right in every resample
+  EXPECT_DOUBLE_EQ(ensemble["dice"]["value"], 0.7);
+  EXPECT_DOUBLE_EQ(ensemble["dice_before_crf"]["value"], 0.8);
+  EXPECT_NEAR(ensemble["dice_difference_crf"]["value"].get<double>(), -0.1, 1e-12);
+  EXPECT_NEAR(ensemble["brier"]["value"].get<double>(), (0.01 + 0.01 + 0.04 + 0.04) / 4, 1e-12);
   const auto& unet = s["predictors"]["unet"];
-  EXPECT_DOUBLE_EQ(unet["auc"], 0.75);  // 0.5 below 0.6: one of four pairs
+  EXPECT_DOUBLE_EQ(unet["auc"]["value"], 0.75);  // 0.5 below 0.6: one of four pairs
   EXPECT_DOUBLE_EQ(unet["accuracy"]["value"], 0.5);
   EXPECT_DOUBLE_EQ(unet["precision"]["value"], 0.5);
   EXPECT_DOUBLE_EQ(unet["recall"]["value"], 0.5);
+  EXPECT_DOUBLE_EQ(unet["f1"]["value"], 0.5);  // one hit, one missed, one false
+  EXPECT_DOUBLE_EQ(unet["matthews"]["value"], 0);
   EXPECT_EQ(unet["confusion"]["false_positive"], 1);
   EXPECT_DOUBLE_EQ(unet["folds"]["auc"]["mean"], 1);  // within each fold the order is right
   EXPECT_DOUBLE_EQ(unet["folds"]["accuracy"]["sd"], 0);
@@ -66,8 +72,72 @@ TEST(CvSummary, RepeatsOfAnImageCountOnce) {
   append(table, second);
   const auto s = summarise(table);
   EXPECT_EQ(s["images"], 4);
-  EXPECT_DOUBLE_EQ(s["predictors"]["unet"]["auc"], 1);
+  EXPECT_DOUBLE_EQ(s["predictors"]["unet"]["auc"]["value"], 1);
   EXPECT_EQ(s["predictors"]["unet"]["folds"]["auc"]["values"].size(), 4U);
+}
+
+TEST(CvSummary, IntervalsDrawPatientsNotImages) {
+  CvTable table = four_images();
+  for (int copy = 0; copy < 40; ++copy) append(table, four_images());
+  for (std::size_t i = 0; i < table.rows.size(); ++i) table.rows[i].image += std::to_string(i);  // 41 images of each patient
+  const auto s = summarise(table);
+  EXPECT_EQ(s["images"], 164);
+  EXPECT_EQ(s["patients"], 4);
+  const auto& accuracy = s["predictors"]["unet"]["accuracy"];
+  EXPECT_DOUBLE_EQ(accuracy["value"], 0.5);
+  EXPECT_DOUBLE_EQ(accuracy["ci"][0], 0);  // four patients are four, however many images they have
+  EXPECT_DOUBLE_EQ(accuracy["ci"][1], 1);
+}
+
+TEST(CvSummary, OfOneClassIsUndefinedNotWrong) {
+  CvTable table = four_images();
+  for (auto& row : table.rows) row.label = 0;
+  const auto s = summarise(table);
+  EXPECT_TRUE(s["predictors"]["ensemble"]["auc"]["value"].is_null());
+  EXPECT_TRUE(s["predictors"]["ensemble"]["recall"]["value"].is_null());
+  EXPECT_DOUBLE_EQ(s["predictors"]["ensemble"]["specificity"]["value"], 0.5);
+}
+
+// p = 1 / (1 + exp(-z / T)): with T = 2 and z = 2 ln 9 it is 0.9, and before the temperature 81 / 82.
+TEST(CvSummary, TakesTheTemperatureBack) {
+  const CvTable table = four_images();
+  const auto s = summarise(table, {{{1, 1}, {{"unet", 2.0}}}, {{1, 2}, {{"unet", 1.0}}}});
+  const auto& calibration = s["predictors"]["unet"]["calibration"];
+  EXPECT_EQ(calibration["temperatures"], (nlohmann::json{2.0, 1.0}));
+  const double before = (std::abs(81.0 / 82 - 1) + std::abs(2.25 / 3.25 - 0) + std::abs(0.5 - 1) + std::abs(0.2 - 0)) / 4;
+  EXPECT_NEAR(calibration["error_before_temperature"].get<double>(), before, 1e-9);  // each image alone in its bin
+  EXPECT_FALSE(s["predictors"]["ensemble"]["calibration"].contains("temperatures"));
+}
+
+TEST(ByPatient, IsPositiveWhereOneImageIs) {
+  CvTable table = four_images();
+  for (auto& row : table.rows) row.patient = row.patient == "p3" || row.patient == "p4" ? "second" : "first";
+  const CvTable patients = by_patient(table);
+  ASSERT_EQ(patients.rows.size(), 2U);
+  EXPECT_EQ(patients.rows[1].patient, "second");
+  EXPECT_EQ(patients.rows[1].image, "2");
+  EXPECT_EQ(patients.rows[1].label, 1);
+  EXPECT_EQ(patients.rows[1].diagnosis, "cancer, late");
+  EXPECT_DOUBLE_EQ(patients.columns[0].probability[1], 0.8);
+  EXPECT_EQ(patients.columns[1].called[0], 1);
+  EXPECT_EQ(patients.columns[1].called[1], 0);
+  EXPECT_DOUBLE_EQ(patients.columns[0].dice[1], 0.6);
+}
+
+TEST(ChooseExamples, BestWorstAndWrong) {
+  CvTable table = four_images();
+  table.columns[0].called = {0, 0, 1, 1};  // the first is missed at 0.9 (sure by 0.1), the last found at 0.2
+  const auto choices = choose_examples(table);
+  ASSERT_EQ(choices.size(), 4U);
+  EXPECT_STREQ(choices[0].kind, "best");
+  EXPECT_EQ(choices[0].row, 0U);
+  EXPECT_STREQ(choices[1].kind, "worst");
+  EXPECT_EQ(choices[1].row, 2U);
+  EXPECT_STREQ(choices[2].kind, "wrong");
+  EXPECT_EQ(choices[2].row, 3U);
+  EXPECT_EQ(choices[3].row, 0U);
+  EXPECT_NE(example_caption(table, 0).find("probability of tumour 0.90, called normal, Dice 0.80"), std::string::npos);
+  EXPECT_EQ(example_caption(table, 1).find("Dice"), std::string::npos);
 }
 
 TEST(Holm, ByHand) {

@@ -1,0 +1,325 @@
+#include "tools/cv/cv_survival.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "survival/concordance.h"
+#include "survival/cox.h"
+#include "survival/random.h"
+#include "tools/base/error.h"
+#include "tools/cv/cv_summary.h"
+#include "tools/survival/cohort.h"
+#include "tools/survival/fit_report.h"
+
+namespace clmnet::tools {
+using nlohmann::json;
+
+namespace {
+
+constexpr double kNotDefined = std::numeric_limits<double>::quiet_NaN();
+constexpr RiskMethod kMethods[] = {RiskMethod::logistic, RiskMethod::forest};
+constexpr int kComparisonResamples = 1000;
+constexpr const char* kNested =
+    "The networks of each fold made the features of its training and of its test patients; a patient's features are the mean "
+    "over his "
+    "images. Survival models of a fold learned from its training patients alone and were applied once to its test patients, of "
+    "whom "
+    "neither the networks nor the models had seen anything. Features of training patients come from networks that were trained "
+    "on "
+    "these patients, so they may part them better than new ones; that makes the tested risks worse, not better.";
+
+/// Half of the events seen had happened by then.
+double median_event_time(const survival::Outcome& outcome) {
+  std::vector<double> times;
+  for (std::size_t i = 0; i < outcome.size(); ++i) {
+    if (outcome.event[i] == 1) times.push_back(outcome.time[i]);
+  }
+  std::sort(times.begin(), times.end());
+  return times.at((times.size() - 1) / 2);
+}
+
+std::string patient_column(const ClinicalArgs& args, const CsvTable& table) {
+  if (!args.patient.empty()) {
+    table.column(args.patient);
+    return args.patient;
+  }
+  for (const char* name : {"patient_id", "Patient-ID", "patient", "bcr_patient_barcode"}) {
+    if (table.find(name)) return name;
+  }
+  throw InputError(args.file +
+                   ": no column says who the patient is; name it with --patient, values as patient_id in the manifest");
+}
+
+/// Columns of the design that each model may use; clinical ones come first.
+std::vector<FeatureSet> sets_of(const std::vector<CvFeatures::Part>& parts, Eigen::Index clinical, Eigen::Index features) {
+  const auto columns = [](Eigen::Index from, Eigen::Index to) {
+    std::vector<Eigen::Index> list;
+    for (Eigen::Index j = from; j < to; ++j) list.push_back(j);
+    return list;
+  };
+  std::vector<FeatureSet> sets;
+  for (const auto& part : parts) sets.push_back({part.network, columns(clinical + part.begin, clinical + part.end)});
+  if (parts.size() > 1) sets.push_back({"ensemble", columns(clinical, clinical + features)});
+  if (clinical > 0) {
+    sets.push_back({"clinical", columns(0, clinical)});
+    sets.push_back({"both", columns(0, clinical + features)});
+  }
+  return sets;
+}
+
+/// What every model of one fold learns from and is tested on.
+struct FoldDesign {
+  Eigen::MatrixXd x;      ///< patients x (clinical, features)
+  std::vector<int> fold;  ///< of the repeat
+  int number = 0;         ///< of this fold, from 0
+};
+
+Eigen::MatrixXd design_of(const ClinicalData& data, const CvFeatures& images) {
+  const CvFeatures patients = mean_by_patient(images);
+  std::map<std::string, Eigen::Index> row_of;
+  for (std::size_t i = 0; i < patients.patient.size(); ++i) row_of[patients.patient[i]] = static_cast<Eigen::Index>(i);
+  Eigen::MatrixXd x(static_cast<Eigen::Index>(data.patient.size()), data.x.cols() + images.features.cols());
+  x.leftCols(data.x.cols()) = data.x;
+  for (std::size_t i = 0; i < data.patient.size(); ++i) {
+    const auto row = row_of.find(data.patient[i]);
+    if (row == row_of.end())
+      throw InputError("patient '" + data.patient[i] +
+                       "' has no features in a fold's features.h5; remove that file, the same command makes it anew");
+    x.row(static_cast<Eigen::Index>(i)).tail(images.features.cols()) = patients.features.row(row->second).cast<double>();
+  }
+  return x;
+}
+
+void compare_risk_groups(CrossValidation& result, const survival::Outcome& outcome) {
+  survival::Groups groups{{}, {"low risk", "high risk"}};
+  for (const auto high : result.high) groups.code.push_back(high);
+  result.curves = survival::kaplan_meier_by_group(outcome, groups);
+  result.test = survival::log_rank(outcome, groups);
+  result.hazard_ratio = result.hazard_lower = result.hazard_upper = kNotDefined;
+  if (result.curves[0].n == 0 || result.curves[1].n == 0) return;
+  Eigen::MatrixXd x(result.risk.size(), 1);
+  for (Eigen::Index i = 0; i < x.rows(); ++i) x(i, 0) = result.high[static_cast<std::size_t>(i)];
+  const auto cox = survival::fit_cox(x, outcome);
+  if (!cox.diverging.empty()) return;
+  const double half = 1.959963984540054 * cox.std_err[0];
+  result.hazard_ratio = std::exp(cox.coefficient[0]);
+  result.hazard_lower = std::exp(cox.coefficient[0] - half);
+  result.hazard_upper = std::exp(cox.coefficient[0] + half);
+}
+
+/// As cross_validate of tools/survival, with a design of its own for each fold.
+CrossValidation cross_validate_nested(RiskMethod method, const FeatureSet& set, const std::vector<FoldDesign>& designs,
+                                      const survival::Outcome& outcome, const RiskOptions& options) {
+  const auto n = static_cast<Eigen::Index>(outcome.size());
+  CrossValidation result;
+  result.method = method;
+  result.set = set.name;
+  result.risk.setZero(n);
+  result.score.setZero(n);
+  std::vector<int> times_high(outcome.size(), 0);
+  Eigen::VectorXd score_of_repeat(n);
+  for (const auto& design : designs) {
+    const auto train = rows_where(design.fold, design.number, false), test = rows_where(design.fold, design.number, true);
+    const Eigen::MatrixXd x = design.x(Eigen::all, set.columns);
+    const RiskModel model = train_risk_model(method, x(train, Eigen::all), pick(outcome, train), options);
+    if (!test.empty()) {
+      const Eigen::VectorXd risk = model.predict(x(test, Eigen::all));
+      for (std::size_t k = 0; k < test.size(); ++k) {
+        const double value = risk[static_cast<Eigen::Index>(k)];
+        score_of_repeat[test[k]] = model.percentile(value);
+        result.risk[test[k]] += value / options.repeats;
+        result.score[test[k]] += score_of_repeat[test[k]] / options.repeats;
+        times_high[static_cast<std::size_t>(test[k])] += value > model.cut;
+      }
+    }
+    result.folds.push_back({model.training_patients, model.labelled, model.events_by_horizon, model.cut, model.strength});
+    if (design.number + 1 < options.folds) continue;
+    result.fold.push_back(design.fold);
+    result.auc_of_repeat.push_back(
+        survival::cumulative_dynamic_auc(outcome, {score_of_repeat.begin(), score_of_repeat.end()}, {options.horizon}).value[0]);
+  }
+  for (std::size_t i = 0; i < times_high.size(); ++i) {
+    const int twice = 2 * times_high[i];
+    result.high.push_back(twice > options.repeats ||
+                          (twice == options.repeats && result.score[static_cast<Eigen::Index>(i)] > 0.5));
+  }
+  const std::vector<double> score(result.score.begin(), result.score.end());
+  result.auc = survival::cumulative_dynamic_auc(outcome, score, {options.horizon});
+  const auto pairs = survival::concordance(outcome, score);
+  result.concordance = pairs.c;
+  result.concordance_std_err = pairs.std_err;
+  compare_risk_groups(result, outcome);
+  return result;
+}
+
+std::vector<int> folds_of(const ClinicalData& data, const std::map<std::string, int>& fold_of_patient) {
+  std::vector<int> folds;
+  for (const auto& patient : data.patient) folds.push_back(fold_of_patient.at(patient));
+  return folds;
+}
+
+int fold_count(const PatientFolds& folds) {
+  int count = 0;
+  for (const auto& [patient, fold] : folds.front()) count = std::max(count, fold + 1);
+  return count;
+}
+
+FitSummary summary_of(const ClinicalData& data, const RiskOptions& options) {
+  FitSummary summary;
+  summary.cohort = data.cohort;
+  summary.cohort_text = data.cohort_text;
+  summary.covariates = data.covariates;
+  summary.imputed = data.imputed;
+  summary.features = {{"pooling", "mean over images"},
+                      {"patients_without_images", data.without_images},
+                      {"patients_without_outcome", data.without_outcome}};
+  summary.options = options;
+  summary.rows = summary.patients = data.patient.size();
+  summary.events = data.outcome.events();
+  summary.time_name = data.time_name;
+  summary.resamples = kComparisonResamples;
+  for (const int label : labels_at(data.outcome, options.horizon))
+    ++(label == 1 ? summary.events_by_horizon : label == 0 ? summary.beyond_horizon : summary.censored_before);
+  return summary;
+}
+
+/// The ensemble against every other set, by the same method; p of the log-rank tests and of the comparisons after Holm.
+void add_comparisons(json& document, const std::vector<CrossValidation>& results,
+                     const std::vector<RiskComparison>& comparisons) {
+  std::vector<double> log_rank, auc;
+  for (const auto& result : results) log_rank.push_back(result.test.p);
+  for (const auto& one : comparisons) auc.push_back(one.auc_p);
+  const auto log_rank_holm = holm(log_rank), auc_holm = holm(auc);
+  for (std::size_t i = 0; i < results.size(); ++i) document["models"][i]["log_rank"]["p_holm"] = json_number(log_rank_holm[i]);
+  for (std::size_t i = 0; i < comparisons.size(); ++i) document["comparisons"][i]["auc"]["p_holm"] = json_number(auc_holm[i]);
+}
+
+}  // namespace
+
+ClinicalData read_clinical(const ClinicalArgs& args, const std::vector<std::string>& with_images) {
+  if (args.time.empty() || args.event.empty())
+    throw InputError("--clinical needs --time and --event, the columns of " + args.file + " with the outcome");
+  CohortColumns columns;
+  columns.data = args.file;
+  columns.time = args.time;
+  columns.event = args.event;
+  columns.missing = args.missing;
+  const Cohort cohort(columns, {}, true);
+  const std::vector<std::string> names = cohort.texts(patient_column(args, cohort.table()));
+  const CovariateTable covariates = covariates_of(cohort, args.covariates, columns);
+  const std::set<std::string> imaged(with_images.begin(), with_images.end());
+  std::map<std::string, Eigen::Index> rows;  // sorted, so that the order of the CSV decides nothing
+  ClinicalData data;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!rows.emplace(names[i], static_cast<Eigen::Index>(i)).second) {
+      throw InputError(args.file + ": patient '" + names[i] + "' stands in two rows; expected one row a patient");
+    }
+    if (!imaged.contains(names[i])) data.without_images.push_back(names[i]);
+  }
+  for (const auto& name : imaged) {
+    if (!rows.contains(name)) data.without_outcome.push_back(name);
+  }
+  std::vector<Eigen::Index> kept;
+  for (const auto& [name, row] : rows) {
+    if (!imaged.contains(name)) continue;
+    kept.push_back(row);
+    data.patient.push_back(name);
+  }
+  if (kept.empty()) {
+    throw InputError(args.file + ": none of its " + std::to_string(names.size()) +
+                     " patients has images in a manifest that is cross-validated (there: '" +
+                     (with_images.empty() ? std::string() : with_images.front()) + "', here: '" + names.front() +
+                     "'); --patient names the column");
+  }
+  data.outcome = pick(cohort.outcome(), kept);
+  if (data.outcome.events() == 0) throw InputError(args.file + ": nobody with images had the event, expected some");
+  data.x = covariates.x(kept, Eigen::all);
+  data.covariates = covariates.names;
+  data.imputed = covariates.missing;
+  data.cohort = cohort.report();
+  data.cohort_text = cohort.report_text();
+  data.time_name = args.time;
+  data.horizon = args.horizon > 0 ? args.horizon : median_event_time(data.outcome);
+  return data;
+}
+
+std::map<std::string, int> events_of(const ClinicalData& data) {
+  std::map<std::string, int> events;
+  for (std::size_t i = 0; i < data.patient.size(); ++i) events[data.patient[i]] = data.outcome.event[i];
+  return events;
+}
+
+void permute_outcomes(ClinicalData& data, std::uint64_t seed) {
+  survival::Random random(seed, 29);
+  std::vector<Eigen::Index> order(data.patient.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Eigen::Index>(i);
+  for (std::size_t k = order.size(); k > 1; --k) std::swap(order[k - 1], order[random.below(static_cast<std::uint32_t>(k))]);
+  data.outcome = pick(data.outcome, order);
+}
+
+std::vector<std::string> survival_problems(const ClinicalData& data, const PatientFolds& folds) {
+  std::vector<std::string> problems;
+  const auto label = labels_at(data.outcome, data.horizon);
+  for (std::size_t repeat = 0; repeat < folds.size(); ++repeat) {
+    const auto fold = folds_of(data, folds[repeat]);
+    for (int f = 0; f < fold_count(folds); ++f) {
+      std::size_t with = 0, without = 0;
+      for (const auto row : rows_where(fold, f, false)) {
+        with += label[static_cast<std::size_t>(row)] == 1;
+        without += label[static_cast<std::size_t>(row)] == 0;
+      }
+      if (with > 0 && without > 0) continue;
+      problems.push_back("survival, repeat " + std::to_string(repeat + 1) + ", fold " + std::to_string(f + 1) + ": " +
+                         std::to_string(with) + " training patients had the event by the horizon " + number_text(data.horizon) +
+                         " and " + std::to_string(without) + " outlived it; both are needed, give another --horizon");
+    }
+  }
+  return problems;
+}
+
+CvSurvival cross_validate_survival(const ClinicalData& data, const PatientFolds& folds, const ClinicalArgs& args,
+                                   std::uint64_t seed, const std::function<CvFeatures(int, int)>& features_of,
+                                   const std::function<void(std::size_t, std::size_t)>& progress) {
+  RiskOptions options;
+  options.horizon = data.horizon;
+  options.folds = fold_count(folds);
+  options.repeats = static_cast<int>(folds.size());
+  options.seed = seed;
+  options.trees = args.trees;
+  std::vector<FoldDesign> designs;
+  std::vector<FeatureSet> sets;
+  for (int repeat = 0; repeat < options.repeats; ++repeat) {
+    for (int fold = 0; fold < options.folds; ++fold) {
+      const CvFeatures images = features_of(repeat, fold);
+      if (sets.empty()) sets = sets_of(images.parts, data.x.cols(), images.features.cols());
+      designs.push_back({design_of(data, images), folds_of(data, folds[static_cast<std::size_t>(repeat)]), fold});
+    }
+  }
+  CvSurvival out;
+  std::vector<RiskComparison> comparisons;
+  for (const auto& set : sets) out.set_names.push_back(set.name);
+  for (const RiskMethod method : kMethods) {
+    const std::size_t first = out.results.size();
+    for (const auto& set : sets) {
+      progress(out.results.size(), std::size(kMethods) * sets.size());
+      out.results.push_back(cross_validate_nested(method, set, designs, data.outcome, options));
+    }
+    const auto ensemble = std::find(out.set_names.begin(), out.set_names.end(), "ensemble");
+    for (std::size_t k = 0; ensemble != out.set_names.end() && k < sets.size(); ++k) {
+      const auto own = static_cast<std::size_t>(ensemble - out.set_names.begin());
+      if (k == own) continue;
+      progress(out.results.size(), std::size(kMethods) * sets.size());
+      comparisons.push_back(compare_risks(out.results[first + own], out.results[first + k], data.outcome, data.patient,
+                                          options.horizon, kComparisonResamples, seed));
+      comparisons.back().first += std::string(" ") + key_of(method);
+    }
+  }
+  out.document = fit_json(summary_of(data, options), out.results, comparisons, data.patient, nullptr);
+  out.document["nested"] = kNested;
+  add_comparisons(out.document, out.results, comparisons);
+  return out;
+}
+
+}  // namespace clmnet::tools
