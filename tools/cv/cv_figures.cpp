@@ -200,11 +200,11 @@ std::vector<CvFigure> draw_survival_figures(const fs::path& folder, const CvSurv
 
 CvFigure draw_flow(const fs::path& folder, const std::vector<FlowBox>& boxes) {
   if (boxes.empty()) throw std::invalid_argument("draw_flow: at least one box is wanted");
-  constexpr double line_pt = 15, pad_pt = 9, gap_pt = 22, left_pt = 12, between_pt = 40;
+  constexpr double line_pt = 15, pad_pt = 9, letter_pt = 1.2 * kLetterPt, gap_pt = 22, left_pt = 12, between_pt = 40;
   double main_pt = 0, side_pt = 0, height = 8;
   for (const auto& box : boxes) {
     double& widest = box.leaves ? side_pt : main_pt;
-    for (const auto& line : box.lines) widest = std::max(widest, kLetterPt * static_cast<double>(letters_of(line)) + 2 * pad_pt);
+    for (const auto& line : box.lines) widest = std::max(widest, letter_pt * static_cast<double>(letters_of(line)) + 2 * pad_pt);
     height += line_pt * static_cast<double>(box.lines.size()) + 2 * pad_pt + gap_pt;
   }
   const double width = left_pt * 2 + main_pt + (side_pt > 0 ? between_pt + side_pt : 0), middle = left_pt + main_pt / 2;

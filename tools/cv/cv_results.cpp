@@ -113,14 +113,14 @@ std::vector<FlowBox> flow_boxes(const CvRun& run, const json& s) {
                         (run.args.repeats > 1 ? ", " + std::to_string(run.args.repeats) + " times" : "")}});
   if (!data.clinical) return boxes;
   const ClinicalData& c = *data.clinical;
+  FlowBox outside{{"Not in the survival part:"}, true};
   if (!c.without_outcome.empty())
-    boxes.push_back(
-        {{"Not in the survival part:", std::to_string(c.without_outcome.size()) + " patients without outcome"}, true});
+    outside.lines.push_back("patients without outcome: " + std::to_string(c.without_outcome.size()));
+  if (!c.without_images.empty())
+    outside.lines.push_back("in the clinical table without images: " + std::to_string(c.without_images.size()));
+  if (outside.lines.size() > 1) boxes.push_back(outside);
   boxes.push_back({{"Survival: " + std::to_string(c.patient.size()) + " patients with outcome and images",
                     std::to_string(c.outcome.events()) + " events"}});
-  if (!c.without_images.empty())
-    boxes.push_back(
-        {{"In the clinical table only:", std::to_string(c.without_images.size()) + " patients without images"}, true});
   return boxes;
 }
 

@@ -28,7 +28,7 @@ constexpr const char* kNested =
     "whom "
     "neither the networks nor the models had seen anything. Features of training patients come from networks that were trained "
     "on "
-    "these patients, so they may part them better than new ones; that makes the tested risks worse, not better.";
+    "these very patients, those of test patients from networks that were not.";
 
 /// Half of the events seen had happened by then.
 double median_event_time(const survival::Outcome& outcome) {
@@ -310,7 +310,6 @@ CvSurvival cross_validate_survival(const ClinicalData& data, const PatientFolds&
     for (std::size_t k = 0; ensemble != out.set_names.end() && k < sets.size(); ++k) {
       const auto own = static_cast<std::size_t>(ensemble - out.set_names.begin());
       if (k == own) continue;
-      progress(out.results.size(), std::size(kMethods) * sets.size());
       comparisons.push_back(compare_risks(out.results[first + own], out.results[first + k], data.outcome, data.patient,
                                           options.horizon, kComparisonResamples, seed));
       comparisons.back().first += std::string(" ") + key_of(method);

@@ -103,6 +103,8 @@ std::vector<std::string> run_in_processes(const std::vector<FoldJob>& list, int 
   while (done < list.size()) {
     while (next < list.size() && static_cast<int>(running.size()) < jobs) {
       bar.line(list[next].label + "started, its messages are in " + (list[next].folder / "log.txt").string());
+      std::error_code ignored;
+      fs::remove(list[next].folder / "failure.json", ignored);  // of an earlier try; it must not speak for this one
       const pid_t child = start(list[next]);
       running[child] = &list[next++];
     }

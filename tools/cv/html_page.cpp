@@ -11,9 +11,10 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kStyle =
-    R"(body{font:15px/1.5 sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222;background:#fff}
+    R"(body{font:15px/1.5 sans-serif;max-width:1360px;margin:2em auto;padding:0 1em;color:#222;background:#fff}
 h2{margin-top:2em;border-bottom:1px solid #ccc}.scroll{overflow-x:auto}
 table{border-collapse:collapse;margin:.6em 0;font-size:14px}th,td{padding:.25em .6em;text-align:right;border-bottom:1px solid #ddd;vertical-align:top}
+td{white-space:nowrap}table.text td{white-space:normal}p{max-width:1000px}table.text{max-width:1000px}
 th:first-child,td:first-child,table.text th,table.text td{text-align:left}thead th{border-bottom:2px solid #555}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:1.2em}.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:1em}
 figure{margin:0}figure img{max-width:100%;height:auto;border:1px solid #eee}figcaption{font-size:13px;color:#444}
@@ -60,8 +61,8 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-std::string html_table(const HtmlTable& rows) {
-  std::string out = "<div class=\"scroll\"><table><thead><tr>";
+std::string html_table(const HtmlTable& rows, bool text) {
+  std::string out = std::string("<div class=\"scroll\"><table") + (text ? " class=\"text\"" : "") + "><thead><tr>";
   for (const auto& cell : rows.front()) out += "<th scope=\"col\">" + escape_html(cell) + "</th>";
   out += "</tr></thead><tbody>\n";
   for (std::size_t i = 1; i < rows.size(); ++i) {

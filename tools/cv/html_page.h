@@ -15,7 +15,8 @@ std::string base64(std::string_view bytes);
 
 /// Rows of cells, the first is the head; under it the page offers copies as CSV and LaTeX.
 using HtmlTable = std::vector<std::vector<std::string>>;
-std::string html_table(const HtmlTable& rows);
+/// text  cells hold sentences: to the left and wrapped, where numbers stand to the right on one line
+std::string html_table(const HtmlTable& rows, bool text = false);
 
 /// <figure> with the picture inside the page (.svg, .jpg), so that the page loads nothing. Throws InputError when it is missing.
 std::string html_figure(const std::filesystem::path& picture, const std::string& caption);

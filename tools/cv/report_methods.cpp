@@ -39,7 +39,7 @@ std::string settings_table(const json& training) {
       if (!value.is_string() || !value.get<std::string>().empty()) rows.push_back({section + "." + key, value_text(value)});
     }
   }
-  return html_table(rows);
+  return html_table(rows, true);
 }
 
 std::string split_text(const json& s, const json& configuration) {
@@ -72,7 +72,8 @@ std::string survival_method(const json& survival) {
          " Logistic regression with a ridge penalty (chosen by inner 5-fold validation) and a random forest predicted the event "
          "by the horizon " +
          number_text(survival["horizon"].get<double>()) + " (" + escape_html(survival["time"]) +
-         ") from the features of each network, of the ensemble and, where given, from clinical covariates and both. " +
+         ") from the features of each network, of the ensemble and, where given, from clinical covariates and both. "
+         "Conventions: " +
          escape_html(survival["convention"]) +
          ". Log-rank p-values are corrected by Holm over all models of the table, the AUC differences over all "
          "comparisons.</p>\n";
@@ -136,10 +137,10 @@ std::string checklist(const json& s, const json& survival) {
       {"CLAIM 33", "flow of participants", "Flow diagram"},
       {"CLAIM 35, 36", "performance and its precision", "Measures; Comparison"},
       {"CLAIM 37", "failures", "Confusion matrices; Examples (worst maps, wrong calls)"},
-      {"TRIPOD+AI 1-6, 9, 13, 14, 17-20b, 24-27; CLAIM 1-8, 10-12, 14-18, 30, 34, 38-42",
+      {"TRIPOD+AI 1-6, 8b, 8c, 9, 12b, 12f, 13-15, 17, 18a-e, 19, 20b, 20c, 24-27; CLAIM 1-8, 10-12, 14-18, 30, 34, 38-42",
        "background, setting, eligibility, reference standard, demographics, fairness, ethics, limitations, …",
        "not from a run: the authors"}};
-  return html_table(rows);
+  return html_table(rows, true);
 }
 
 }  // namespace clmnet::tools
