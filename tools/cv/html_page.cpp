@@ -13,10 +13,10 @@ namespace {
 constexpr const char* kStyle =
     R"(body{font:15px/1.5 sans-serif;max-width:1360px;margin:2em auto;padding:0 1em;color:#222;background:#fff}
 h2{margin-top:2em;border-bottom:1px solid #ccc}.scroll{overflow-x:auto}
-table{border-collapse:collapse;margin:.6em 0;font-size:14px}th,td{padding:.25em .6em;text-align:right;border-bottom:1px solid #ddd;vertical-align:top}
+table{border-collapse:collapse;margin:.6em 0;font-size:13px}th,td{padding:.25em .4em;text-align:right;border-bottom:1px solid #ddd;vertical-align:top}
 td{white-space:nowrap}table.text td{white-space:normal}p{max-width:1000px}table.text{max-width:1000px}
 th:first-child,td:first-child,table.text th,table.text td{text-align:left}thead th{border-bottom:2px solid #555}
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:1.2em}.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:1em}
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(400px,1fr));gap:1.2em}.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:1em}
 figure{margin:0}figure img{max-width:100%;height:auto;border:1px solid #eee}figcaption{font-size:13px;color:#444}
 button{font:inherit;font-size:13px;margin:0 .5em 1em 0}pre{background:#f4f4f4;padding:1em;overflow:auto;font-size:12px}
 .note{color:#555}.warning{background:#fff3cd;border:1px solid #d0a000;padding:.6em 1em}nav a{margin-right:1em}@media print{button,nav{display:none}})";
