@@ -39,11 +39,17 @@ std::string models_table(const json& models) {
   return html_table(rows);
 }
 
+/// "45.6 (9.0–not reached)": an interval of a median may be open.
+std::string median_cell(const json& median, const json& interval) {
+  const auto limit = [](const json& value) { return value.is_null() ? std::string("not reached") : number_cell(value, 1); };
+  return number_cell(median, 1) + " (" + limit(interval[0]) + "–" + limit(interval[1]) + ")";
+}
+
 std::string groups_table(const json& models) {
   HtmlTable rows = {{"features", "model", "group", "patients", "events", "median (95% CI)"}};
   for (const auto& m : models) {
     for (const auto& g : m["groups"]) {
-      const std::string median = g["median"].is_null() ? "not reached" : as_interval(g["median"], g["median_ci"], 1);
+      const std::string median = g["median"].is_null() ? "not reached" : median_cell(g["median"], g["median_ci"]);
       rows.push_back({m["set"], m["method"], g["group"], g["n"].dump(), g["events"].dump(), median});
     }
   }
