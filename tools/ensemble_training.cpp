@@ -12,6 +12,7 @@
 #include "tools/base/atomic_file.h"
 #include "tools/command.h"
 #include "tools/learning_curves.h"
+#include "tools/report/gnuplot.h"
 
 namespace clmnet::tools {
 namespace fs = std::filesystem;
@@ -21,18 +22,24 @@ namespace {
 /// The epochs of all networks so far; train.csv and the learning curves are written anew after each, whole.
 class TrainLog {
  public:
-  explicit TrainLog(fs::path file) : file_(std::move(file)) {}
+  /// figures: also draws the learning curves
+  TrainLog(fs::path file, bool figures) : file_(std::move(file)), figures_(figures) {}
   void add(const std::string& network, const nets::EpochResult& epoch) {
     rows_[network].push_back(epoch);
     write();
+    draw(network);
   }
   void replace(const std::string& network, const std::vector<nets::EpochResult>& epochs) {
     rows_[network] = epochs;
     write();
+    draw(network);
   }
   const std::map<std::string, std::vector<nets::EpochResult>>& rows() const { return rows_; }
 
  private:
+  void draw(const std::string& network) const {
+    if (figures_) write_learning_curves(file_.parent_path(), network, rows_.at(network));
+  }
   void write() const {
     std::ostringstream text;
     text << "network,epoch,learning_rate,train_loss,class_loss,mask_loss,validation_loss,accuracy,dice,seconds,best\n";
@@ -44,10 +51,10 @@ class TrainLog {
       }
     }
     write_atomically(file_, text.str());
-    for (const auto& [network, epochs] : rows_) write_learning_curves(file_.parent_path(), network, epochs);
   }
 
   fs::path file_;
+  bool figures_;
   std::map<std::string, std::vector<nets::EpochResult>> rows_;
 };
 
@@ -101,7 +108,9 @@ std::vector<std::shared_ptr<nets::Member>> load_trained(const fs::path& out, net
 
 void train_ensemble(TrainingSetup& setup, const nets::TrainingData& data, const fs::path& folder,
                     const EnsembleTrainingOptions& options, torch::Device device, ProgressBar& bar) {
-  TrainLog log(folder / "training" / "train.csv");
+  const bool figures = has_gnuplot();
+  if (!figures) bar.line(options.label + "no learning curves are drawn: gnuplot cannot be run (Debian package gnuplot-nox)");
+  TrainLog log(folder / "training" / "train.csv", figures);
   const nets::TrainingHooks hooks = make_hooks(options.label, log, bar);
   for (const auto& plan : setup.training.members) {
     if (options.finish) break;

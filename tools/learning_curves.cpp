@@ -2,43 +2,46 @@
 
 #include <algorithm>
 
-#include "tools/base/atomic_file.h"
-#include "tools/cv/line_chart.h"
+#include "tools/report/curve_figure.h"
 
 namespace clmnet::tools {
 namespace {
 
-ChartLine curve(const std::string& name, const std::vector<nets::EpochResult>& epochs, double nets::EpochResult::*value) {
-  ChartLine line;
+using Epochs = std::vector<nets::EpochResult>;
+
+FigureCurve curve(const std::string& name, const Epochs& epochs, double nets::EpochResult::*value) {
+  FigureCurve line;
   line.name = name;
-  line.marks = true;
-  for (const auto& epoch : epochs) line.points.emplace_back(epoch.epoch, epoch.*value);
+  for (const auto& epoch : epochs) {
+    line.x.push_back(epoch.epoch);
+    line.y.push_back(epoch.*value);
+  }
+  line.mark_x = line.x;
+  line.mark_y = line.y;
   return line;
 }
 
-LineChart chart_of(const std::string& title, const std::string& y_label, const std::vector<nets::EpochResult>& epochs) {
-  LineChart chart;
-  chart.title = title;
-  chart.x_label = "epoch";
-  chart.y_label = y_label;
-  chart.x_min = epochs.size() > 1 ? 1 : 0;
-  chart.x_max = static_cast<double>(epochs.size());
-  return chart;
+void draw(const std::filesystem::path& target, const std::string& title, const std::string& y_label, double y_most,
+          std::vector<FigureCurve> curves) {
+  CurveFigure figure;
+  figure.x_label = title;
+  figure.y_label = y_label;
+  figure.x_most = curves.front().x.back() + 1;
+  figure.y_most = y_most;
+  figure.curves = std::move(curves);
+  draw_curves(target, figure);
 }
 
 }  // namespace
 
-void write_learning_curves(const std::filesystem::path& folder, const std::string& network, const std::vector<nets::EpochResult>& epochs) {
+void write_learning_curves(const std::filesystem::path& folder, const std::string& network, const Epochs& epochs) {
   if (epochs.empty()) return;
-  LineChart loss = chart_of(network + ": loss", "loss, nats", epochs);
-  loss.lines = {curve("training", epochs, &nets::EpochResult::train_loss), curve("validation", epochs, &nets::EpochResult::validation_loss)};
-  loss.y_max = 0;
-  for (const auto& e : epochs) loss.y_max = std::max({loss.y_max, e.train_loss, e.validation_loss});
-  write_atomically(folder / ("loss_" + network + ".svg"), draw_svg(loss));
-
-  LineChart quality = chart_of(network + ": validation patients", "accuracy, Dice", epochs);
-  quality.lines = {curve("accuracy", epochs, &nets::EpochResult::accuracy), curve("Dice", epochs, &nets::EpochResult::dice)};
-  write_atomically(folder / ("quality_" + network + ".svg"), draw_svg(quality));
+  double highest = 0;
+  for (const auto& e : epochs) highest = std::max({highest, e.train_loss, e.validation_loss});
+  draw(folder / ("loss_" + network + ".svg"), "Epoch of " + network, "Loss, nats", highest * 1.1 + 1e-9,
+       {curve("training", epochs, &nets::EpochResult::train_loss), curve("validation", epochs, &nets::EpochResult::validation_loss)});
+  draw(folder / ("quality_" + network + ".svg"), "Epoch of " + network, "Accuracy and Dice on validation patients", 1,
+       {curve("accuracy", epochs, &nets::EpochResult::accuracy), curve("Dice", epochs, &nets::EpochResult::dice)});
 }
 
 }  // namespace clmnet::tools

@@ -129,7 +129,8 @@ class Train(unittest.TestCase):
             self.assertLessEqual(run["calibration"][network]["after"], 1)
             for kind in ("loss", "quality"):
                 root = xml.etree.ElementTree.parse(training / f"{kind}_{network}.svg").getroot()
-                self.assertEqual(len(root.findall("{http://www.w3.org/2000/svg}polyline")), 2)
+                words = {text.strip() for text in root.itertext()}
+                self.assertLessEqual({"loss": {"training", "validation"}, "quality": {"accuracy", "Dice"}}[kind], words)
         self.assertIn("expected calibration error", self.unbroken.stderr)
         config = json.loads((self.folder / "unbroken" / "config.json").read_text())["clmnet"]
         self.assertEqual(config["sensitivity"], 0.9)

@@ -7,19 +7,27 @@
 
 #include "nets/training/folds.h"
 #include "nets/training/random.h"
+#include "tools/annotated_slides.h"
 #include "tools/base/error.h"
 #include "tools/cv/data_checks.h"
-#include "tools/image_loader.h"
 
 namespace clmnet::tools {
 using nlohmann::json;
 
 namespace {
 
-std::vector<nets::ManifestRow> rows_with_class(const std::vector<std::string>& files, std::int64_t classes,
+/// What reads the manifests, and where it says what became of slides.
+struct RowSource {
+  const ManifestReader& manifests;
+  std::int64_t classes;
+  ProgressBar& bar;
+};
+
+std::vector<nets::ManifestRow> rows_with_class(const std::vector<std::string>& files, const RowSource& source,
                                                std::size_t& without_class) {
   if (files.empty()) return {};
-  std::vector<nets::ManifestRow> rows = nets::read_manifests({files.begin(), files.end()}, classes);
+  std::vector<nets::ManifestRow> rows = source.manifests.read({files.begin(), files.end()}, source.classes,
+                                                              [&](const std::string& line) { source.bar.line(line); });
   without_class += std::erase_if(rows, [](const nets::ManifestRow& row) { return row.label < 0; });
   return rows;
 }
@@ -91,15 +99,15 @@ void collect(Problems& problems, const Step& step) {
   }
 }
 
-void check_files(const CvArgs& args, std::int64_t classes, Problems& problems, CvData& data, ProgressBar& bar) {
-  const auto rows = scan_manifests(args.manifests, classes, problems),
-             train = scan_manifests(args.train_manifests, classes, problems),
-             test = scan_manifests(args.test_manifests, classes, problems);
+void check_files(const CvArgs& args, const RowSource& source, Problems& problems, CvData& data) {
+  const auto rows = scan_manifests(args.manifests, source.classes, problems),
+             train = scan_manifests(args.train_manifests, source.classes, problems),
+             test = scan_manifests(args.test_manifests, source.classes, problems);
   const bool complete = problems.empty();
   if (complete) {
-    collect(problems, [&] { data.rows = rows_with_class(args.manifests, classes, data.without_class); });
-    collect(problems, [&] { data.train_only = rows_with_class(args.train_manifests, classes, data.without_class); });
-    collect(problems, [&] { data.test = rows_with_class(args.test_manifests, classes, data.without_class); });
+    collect(problems, [&] { data.rows = rows_with_class(args.manifests, source, data.without_class); });
+    collect(problems, [&] { data.train_only = rows_with_class(args.train_manifests, source, data.without_class); });
+    collect(problems, [&] { data.test = rows_with_class(args.test_manifests, source, data.without_class); });
   }
   const auto& checked = complete ? data.rows : rows;
   const auto& checked_train = complete ? data.train_only : train;
@@ -110,7 +118,7 @@ void check_files(const CvArgs& args, std::int64_t classes, Problems& problems, C
   check_apart(checked_train, checked_test, "a manifest that is trained on and in one that tests", problems);
   data.copies = check_pixels({&checked, &checked_train, &checked_test},
                              {"a manifest that is cross-validated", "a manifest that is trained on", "a manifest that tests"},
-                             data.load, problems, bar);
+                             data.load, problems, source.bar);
 }
 
 }  // namespace
@@ -126,11 +134,11 @@ PatientFolds CvData::patient_folds() const {
 }
 
 CvData read_cv_data(const CvArgs& args, const TrainingSetup& setup, ProgressBar& bar) {
-  const auto classes = static_cast<std::int64_t>(setup.model.class_names.size());
+  const ManifestReader manifests(setup.slides);
   CvData data;
-  data.load = load_labelled_image;
+  data.load = manifests.loader();
   Problems problems;
-  check_files(args, classes, problems, data, bar);
+  check_files(args, {manifests, static_cast<std::int64_t>(setup.model.class_names.size()), bar}, problems, data);
   if (!data.rows.empty()) {
     if (args.clinical.wanted())
       collect(problems, [&] { data.clinical = read_clinical(args.clinical, patient_names(data.rows)); });

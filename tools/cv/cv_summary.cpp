@@ -8,6 +8,7 @@
 
 #include "survival/binary_metrics.h"
 #include "survival/groups.h"
+#include "survival/multiple_tests.h"
 #include "survival/roc.h"
 #include "survival/roc_bootstrap.h"
 #include "tools/cv/cv_measures.h"
@@ -132,7 +133,7 @@ json compare(const CvTable& table) {
     p["mcnemar_p"].push_back(calls.exact_p);
   }
   for (const auto& [name, values] : p) {
-    const std::vector<double> corrected = holm(values);
+    const std::vector<double> corrected = survival::holm(values);
     for (std::size_t i = 0; i < list.size(); ++i) {
       list[i][name] = json_number(values[i]);
       list[i][name + "_holm"] = json_number(corrected[i]);
@@ -142,21 +143,6 @@ json compare(const CvTable& table) {
 }
 
 }  // namespace
-
-std::vector<double> holm(const std::vector<double>& p) {
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    if (!std::isnan(p[i])) order.push_back(i);
-  }
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
-  std::vector<double> corrected(p.size(), std::numeric_limits<double>::quiet_NaN());
-  double largest = 0;
-  for (std::size_t rank = 0; rank < order.size(); ++rank) {
-    largest = std::max(largest, p[order[rank]] * static_cast<double>(order.size() - rank));
-    corrected[order[rank]] = std::min(1.0, largest);
-  }
-  return corrected;
-}
 
 json summarise(const CvTable& table, const FoldTemperatures& temperatures) {
   const CvTable joined = join_repeats(table), patients = by_patient(joined);

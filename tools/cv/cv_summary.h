@@ -23,7 +23,4 @@ using FoldTemperatures = std::map<std::pair<int, int>, std::map<std::string, dou
 /// Measures that are undefined are null.
 nlohmann::json summarise(const CvTable& table, const FoldTemperatures& temperatures = {});
 
-/// p-values after Holm 1979: p sorted, times the number of tests left, made monotone, at most 1. NaN stays and does not count.
-std::vector<double> holm(const std::vector<double>& p);
-
 }  // namespace clmnet::tools

@@ -191,7 +191,7 @@ void add_comparisons(json& document, const std::vector<CrossValidation>& results
   std::vector<double> log_rank, auc;
   for (const auto& result : results) log_rank.push_back(result.test.p);
   for (const auto& one : comparisons) auc.push_back(one.auc_p);
-  const auto log_rank_holm = holm(log_rank), auc_holm = holm(auc);
+  const auto log_rank_holm = survival::holm(log_rank), auc_holm = survival::holm(auc);
   for (std::size_t i = 0; i < results.size(); ++i) document["models"][i]["log_rank"]["p_holm"] = json_number(log_rank_holm[i]);
   for (std::size_t i = 0; i < comparisons.size(); ++i) document["comparisons"][i]["auc"]["p_holm"] = json_number(auc_holm[i]);
 }

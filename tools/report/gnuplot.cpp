@@ -40,8 +40,10 @@ std::string terminal(const std::filesystem::path& target, double width_pt, doubl
 
 }  // namespace
 
+bool has_gnuplot() { return run_gnuplot("exit\n", true) == 0; }
+
 void require_gnuplot() {
-  if (run_gnuplot("exit\n", true) != 0) {
+  if (!has_gnuplot()) {
     throw InputError("gnuplot: cannot be run; figures need the Debian package gnuplot-nox (apt-get install gnuplot-nox)");
   }
 }

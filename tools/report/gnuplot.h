@@ -5,6 +5,9 @@
 
 namespace clmnet::tools {
 
+/// Whether gnuplot can be run.
+bool has_gnuplot();
+
 /// Throws InputError that names the Debian package when gnuplot cannot be run.
 void require_gnuplot();
 

@@ -140,15 +140,6 @@ TEST(ChooseExamples, BestWorstAndWrong) {
   EXPECT_EQ(example_caption(table, 1).find("Dice"), std::string::npos);
 }
 
-TEST(Holm, ByHand) {
-  const auto p = holm({0.04, 0.01, kNaN, 0.03});
-  EXPECT_DOUBLE_EQ(p[1], 0.03);  // 3 * 0.01
-  EXPECT_DOUBLE_EQ(p[3], 0.06);  // 2 * 0.03
-  EXPECT_DOUBLE_EQ(p[0], 0.06);  // 1 * 0.04, not below the one before
-  EXPECT_TRUE(std::isnan(p[2]));
-  EXPECT_DOUBLE_EQ(holm({0.9, 0.8})[1], 1);
-}
-
 TEST(CvTable, ComesBackFromItsFile) {
   const test::TemporaryFolder folder;
   write_cv_table(folder / "predictions.csv", four_images());
