@@ -70,11 +70,10 @@ TEST(LinCcc, IntervalCoversTheTruth) {
   constexpr int kStudies = 400;
   for (int study = 0; study < kStudies; ++study) {
     Values a, b;
-    for (int i = 0; i < 80; ++i) {   // variance 2 each, covariance 1, shift 0.5: ccc = 2 / (4 + 0.25) {
+    for (int i = 0; i < 80; ++i) {   // variance 2 each, covariance 1, shift 0.5: ccc = 2 / (4 + 0.25)
       const auto normal = [&] {
         return std::sqrt(-2 * std::log(1 - random.uniform())) * std::cos(6.283185307179586 * random.uniform());
       };
-    }
       const double common = normal();
       a.push_back(common + normal());
       b.push_back(common + normal() + 0.5);
