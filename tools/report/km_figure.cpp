@@ -59,6 +59,10 @@ std::vector<std::string> legend_texts(const KmFigure& figure) {
   std::vector<std::string> rows;
   for (std::size_t k = 0; k < figure.curves.size(); ++k) {
     const auto& curve = figure.curves[k];
+    if (curve.n == 0) {
+      rows.push_back(figure.names[k] + ": nobody");
+      continue;
+    }
     rows.push_back(figure.names[k] + ": " + std::to_string(curve.events) + "/" + std::to_string(curve.n) + " events, " +
                    median_text(figure, k));
   }

@@ -44,6 +44,12 @@ TEST(KmFigure, SpeaksOfNotReachedOnlyWhereItIs) {
   EXPECT_EQ(script.find("NR"), std::string::npos);
 }
 
+TEST(KmFigure, AnEmptyGroupHasNoMedian) {
+  KmFigure figure = two_groups();
+  figure.curves[1] = survival::KaplanMeier();
+  EXPECT_NE(km_script(figure).find("\"High risk: nobody\""), std::string::npos);
+}
+
 TEST(KmFigure, GetsWiderSoThatALongLegendIsNotCut) {
   const double plain = right_edge(km_script(two_groups()));
   const double wide =
