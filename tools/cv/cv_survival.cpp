@@ -7,6 +7,7 @@
 
 #include "survival/concordance.h"
 #include "survival/cox.h"
+#include "survival/multiple_tests.h"
 #include "survival/random.h"
 #include "tools/base/error.h"
 #include "tools/cv/cv_summary.h"
@@ -25,20 +26,8 @@ constexpr const char* kNested =
     "The networks of each fold made the features of its training and of its test patients; a patient's features are the mean "
     "over his "
     "images. Survival models of a fold learned from its training patients alone and were applied once to its test patients, of "
-    "whom "
-    "neither the networks nor the models had seen anything. Features of training patients come from networks that were trained "
-    "on "
+    "whom neither the networks nor the models had seen anything. Features of training patients come from networks that were trained on "
     "these very patients, those of test patients from networks that were not.";
-
-/// Half of the events seen had happened by then.
-double median_event_time(const survival::Outcome& outcome) {
-  std::vector<double> times;
-  for (std::size_t i = 0; i < outcome.size(); ++i) {
-    if (outcome.event[i] == 1) times.push_back(outcome.time[i]);
-  }
-  std::sort(times.begin(), times.end());
-  return times.at((times.size() - 1) / 2);
-}
 
 std::string patient_column(const ClinicalArgs& args, const CsvTable& table) {
   if (!args.patient.empty()) {
