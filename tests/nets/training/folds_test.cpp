@@ -59,7 +59,7 @@ TEST(MakeFolds, APatientWithSeveralClassesCountsByTheHighest) {
 }
 
 TEST(MakeFolds, SpreadsEventsWithinEachClass) {
-  const auto rows = cohort(60, 2);  // 20 patients with tumour, 40 without
+  const auto rows = folded_cohort(60, 2);  // 20 patients with tumour, 40 without
   std::map<std::string, int> events;
   for (int p = 0; p < 50; ++p) events[std::to_string(p)] = p % 5 == 0 ? 1 : 0;  // ten with the event; ten patients of unknown outcome
   const auto folds = make_folds(rows, 5, 1, events);
