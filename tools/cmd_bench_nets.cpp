@@ -236,8 +236,8 @@ void add_bench_nets(CLI::App& bench, Session& session) {
                                   "clmnet bench nets --model nets/zoo/clmnet-s --device cpu --threads 2 --json",
                                   [args, &session] { return run_bench_nets(*args, session); });
   auto* model = command->add_option("--model", args->model, "Folder of the model; default: the one that comes with clmnet");
-  command->add_option("--width", args->width, "Instead of a model: networks of this width with random weights")
-      ->check(CLI::Range(0.01, 4.0))
+  command->add_option("--width", args->width, "Instead of a model: networks of this width, 0.01 to 4, with random weights")
+      ->check(CLI::Range(0.01, 4.0).description(""))
       ->excludes(model);
   command->add_option("--networks", args->networks, "With --width: which networks")->delimiter(',')->capture_default_str();
   command->add_option("--px", args->px, "Side of a tile, px; 0: the model's, 224 with --width")->capture_default_str()->check(CLI::Range(0, 4096));

@@ -50,7 +50,7 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   file.take("training.mixed_precision", training.mixed_precision);
   file.take("fusion.views", setup.fusion_views, 0, 100);
   file.take("fusion.sensitivity", setup.model.sensitivity, 0, 1);
-  int map_px = static_cast<int>(setup.model.map_px);
+  int map_px = 4;
   file.take("fusion.map_px", map_px, 1, 64);
   if (setup.model.patch_size_px % map_px != 0) {
     throw InputError("fusion.map_px: " + std::to_string(map_px) + ", expected a divisor of model.patch_size_px, " +
