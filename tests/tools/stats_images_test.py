@@ -146,7 +146,7 @@ class Froc(Case):
         with open(path, encoding="utf-8") as svg:
             text = svg.read()
         self.assertIn("False marks per case", text)
-        self.assertIn("wafroc 0.69", text)
+        self.assertIn("wAFROC 0.69", text)
 
     @unittest.skipUnless(os.path.isdir(REFERENCE), "no reference values on this machine")
     def test_against_rjafroc(self):
