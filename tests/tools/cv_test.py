@@ -199,5 +199,37 @@ class Failures(Drawn):
         self.assertIn("permuted between patients", (self.folder / "failing" / "report.html").read_text())
 
 
+class AnnotatedSlides(unittest.TestCase):
+    def test_their_tiles_are_folded_by_patient_and_a_missing_annotation_is_named(self):
+        with tempfile.TemporaryDirectory(prefix="clmnet-cv-slides-") as name:
+            folder = pathlib.Path(name)
+            rows = []
+            for seed in range(1, 7):
+                rows.append({"slide": f"s{seed}.svs", "annotation": f"s{seed}.geojson", "patient_id": f"P{seed}"})
+                drawn = case.run([CLMNET, "synth", "-o", str(folder / f"s{seed}.svs"), "--seed", str(seed), "--width-px", "1536", "--height-px",
+                                  "1536", "--um-per-px", "1", "--geojson", str(folder / f"s{seed}.geojson")])
+                self.assertEqual(drawn.returncode, 0, drawn.stderr)
+            case.write_csv(folder / "slides.csv", ["slide", "annotation", "patient_id"], rows)
+            (folder / "config.toml").write_text(pathlib.Path(CONFIG).read_text() + "\n[tiles]\num_per_px = 1.0\ntile_px = 224\n")
+            command = [CLMNET, "cv", "--folds", "2", "--threads", "1", "--config", str(folder / "config.toml"), "-o", str(folder / "run"),
+                       "--manifest", str(folder / "slides.csv")]
+            result = case.run(command)
+            self.assertEqual(result.returncode, 0, result.stderr[-2000:])
+            predictions = case.read_csv(folder / "run" / "predictions.csv")
+            self.assertGreater(len(predictions), 60)
+            self.assertEqual({row["patient_id"] for row in predictions}, {row["patient_id"] for row in rows})
+            for row in predictions:
+                self.assertRegex(row["image"], f"s{row['patient_id'][1:]}.svs@[0-9]+_[0-9]+$")
+            folds = collections.defaultdict(set)
+            for row in predictions:
+                folds[row["patient_id"]].add(row["fold"])
+            self.assertEqual({len(of) for of in folds.values()}, {1})
+            (folder / "s3.geojson").unlink()
+            result = case.run([*command[:-3], str(folder / "other"), *command[-2:]])
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("s3.geojson: no such file", result.stderr)
+            self.assertFalse((folder / "other").exists())
+
+
 if __name__ == "__main__":
     unittest.main()
