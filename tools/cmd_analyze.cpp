@@ -143,7 +143,7 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   const std::size_t threads = args.threads > 0 ? static_cast<std::size_t>(args.threads) : static_cast<std::size_t>(torch::get_num_threads());
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads + 1);
   // Decoding a tile costs a few hundredths of what the networks do with it on a CPU.
-  setup.analysis.decode_threads = device.is_cuda() ? static_cast<int>(threads) : std::max(1, static_cast<int>(threads) / 4);
+  setup.analysis.decode_threads = device.is_cuda() ? static_cast<int>(threads) : std::max(std::min(2, static_cast<int>(threads)), static_cast<int>(threads) / 4);
 
   const fs::path model_folder = args.model.empty() ? default_model_folder() : fs::path(args.model);
   nets::Ensemble ensemble(model_folder, device, setup.ensemble);
