@@ -95,9 +95,9 @@ TEST(Overlay, TheMapShowsWhereThereIsDataAndNowhereElse) {
   TissueMask tissue;
   tissue.geometry = map.geometry;
   tissue.mask = cv::Mat::zeros(80, 100, CV_8U);
-  const cv::Mat overview(200, 250, CV_8UC3, cv::Scalar(240, 240, 240));  // drawn at its fourfold
+  const cv::Mat overview(800, 1000, CV_8UC3, cv::Scalar(240, 240, 240));
   OverlayOptions options;
-  options.max_side_px = 2000;
+  options.max_side_px = 1000;
   const auto with = draw_overlay(overview, map, tissue, {}, options);
   const auto without = draw_overlay(overview, {}, tissue, {}, options);
   // The picture lies at the same place on both sheets; the left quarter has no data.
@@ -105,6 +105,16 @@ TEST(Overlay, TheMapShowsWhereThereIsDataAndNowhereElse) {
   const cv::Rect left(2 * text, 4 * text, 200, 800), right(2 * text + 600, 4 * text, 400, 800);
   EXPECT_EQ(cv::norm(with(left), without(left), cv::NORM_INF), 0);
   EXPECT_GT(cv::mean(cv::abs(with(right) - without(right)))[0], 20);
+}
+
+TEST(Overlay, ASmallSlideIsNotBlownUp) {
+  TissueMask tissue;
+  tissue.geometry = gradient(100, 80).geometry;
+  tissue.mask = cv::Mat::zeros(80, 100, CV_8U);
+  const cv::Mat overview(400, 500, CV_8UC3, cv::Scalar(240, 240, 240));
+  const auto sheet = draw_overlay(overview, {}, tissue, {}, {.max_side_px = 2000});
+  EXPECT_GE(sheet.cols, 1250);
+  EXPECT_LT(sheet.cols, 1600);
 }
 
 TEST(Overlay, PicturesOfNoSizeAreTheCallersBug) {
