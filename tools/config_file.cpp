@@ -1,5 +1,6 @@
 #include "tools/config_file.h"
 
+#include <cmath>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -71,6 +72,20 @@ void ConfigFile::take(const std::string& key, std::string& value) {
 
 void ConfigFile::take(const std::string& key, std::vector<std::string>& values) {
   if (const auto* found = find(key)) values = *found;
+}
+
+void ConfigFile::take(const std::string& key, std::vector<std::int64_t>& values, std::int64_t low, std::int64_t high) {
+  const auto* found = find(key);
+  if (!found) return;
+  const std::string expected = "a list of whole numbers from " + std::to_string(low) + " to " + std::to_string(high);
+  std::vector<std::int64_t> numbers;
+  for (const auto& text : *found) {
+    const auto number = parse_number(text);
+    if (!number || *number != std::floor(*number) || *number < static_cast<double>(low) || *number > static_cast<double>(high)) fail(key, expected);
+    numbers.push_back(static_cast<std::int64_t>(*number));
+  }
+  if (numbers.empty()) fail(key, expected);
+  values = std::move(numbers);
 }
 
 void ConfigFile::finish() const {

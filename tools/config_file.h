@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -22,6 +23,7 @@ class ConfigFile {
   void take(const std::string& key, bool& value);
   void take(const std::string& key, std::string& value);
   void take(const std::string& key, std::vector<std::string>& values);
+  void take(const std::string& key, std::vector<std::int64_t>& values, std::int64_t low, std::int64_t high);
 
   /// To be called last. Throws InputError for keys that were not taken.
   void finish() const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nets/training/schedule.h"
 #include "tools/base/error.h"
 #include "tools/config_file.h"
 
@@ -38,6 +39,8 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   file.take("training.test_fraction", training.test_fraction, 0, 0.9);
   file.take("training.weight_decay", training.weight_decay, 0, 10);
   file.take("training.warmup", training.warmup, 0, 1);
+  file.take("training.schedule", training.schedule);
+  nets::check_schedule(training.schedule);
   file.take("training.ema_decay", training.ema_decay, 0, 0.99999);
   file.take("training.gradient_clip", training.gradient_clip, 1e-6, 1e6);
   file.take("training.class_loss_weight", training.class_loss_weight, 0, 1000);
@@ -70,6 +73,7 @@ nets::MemberPlan take_member(ConfigFile& file, const std::string& network, std::
   file.take(section + "width", plan.member.width, 0.01, 4);
   file.take(section + "squeeze_excite", plan.member.squeeze_excite);
   file.take(section + "batch_norm", plan.member.batch_norm);
+  file.take(section + "atrous_rates", plan.member.atrous_rates, 1, 1000);
   file.take(section + "epochs", plan.epochs, 1, 100000);
   file.take(section + "learning_rate", plan.learning_rate, 1e-9, 10);
   file.take(section + "mask_weight", plan.mask_weight, 0, 1000);
@@ -144,7 +148,7 @@ nlohmann::json to_json(const TrainingSetup& setup) {
       {"training",
        {{"seed", t.seed}, {"batch", t.batch}, {"workers", t.workers}, {"validation_fraction", t.validation_fraction},
         {"test_fraction", t.test_fraction},
-        {"weight_decay", t.weight_decay}, {"warmup", t.warmup}, {"ema_decay", t.ema_decay},
+        {"weight_decay", t.weight_decay}, {"warmup", t.warmup}, {"schedule", t.schedule}, {"ema_decay", t.ema_decay},
         {"gradient_clip", t.gradient_clip}, {"class_loss_weight", t.class_loss_weight},
         {"bag_loss_weight", t.bag_loss_weight}, {"label_smoothing", t.label_smoothing},
         {"focal_gamma", t.focal_gamma}, {"class_balance", t.class_balance}, {"accumulate", t.accumulate}, {"patience", t.patience},
@@ -159,6 +163,7 @@ nlohmann::json to_json(const TrainingSetup& setup) {
     out[plan.member.network] = {{"width", plan.member.width},
                                 {"squeeze_excite", plan.member.squeeze_excite},
                                 {"batch_norm", plan.member.batch_norm},
+                                {"atrous_rates", plan.member.atrous_rates},
                                 {"epochs", plan.epochs},
                                 {"learning_rate", plan.learning_rate},
                                 {"mask_weight", plan.mask_weight},

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numbers>
 
 #include <ATen/autocast_mode.h>
 
@@ -13,6 +12,7 @@
 #include "nets/densenet.h"
 #include "nets/ensemble.h"
 #include "nets/training/random.h"
+#include "nets/training/schedule.h"
 #include "nets/training/training_state.h"
 #include "nets/training/validation.h"
 #include "tools/base/error.h"
@@ -21,14 +21,6 @@ namespace clmnet::nets {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Linear warm-up, then a cosine to zero.
-double rate_at(std::int64_t step, std::int64_t steps, double peak, double warmup) {
-  const double warm = std::max(1.0, warmup * static_cast<double>(steps));
-  const auto s = static_cast<double>(step);
-  if (s < warm) return peak * (s + 1) / warm;
-  return peak * 0.5 * (1 + std::cos(std::numbers::pi * (s - warm) / std::max(1.0, static_cast<double>(steps) - warm)));
-}
 
 /// Exponential moving average of weights and running statistics; counters are copied. The decay rises from 0.1, so that
 /// the first random weights are forgotten soon.
@@ -193,8 +185,7 @@ class MemberTrainer {
       const auto accumulate = static_cast<std::size_t>(options_.accumulate);
       const std::size_t place = batches % accumulate, group = std::min(accumulate, batches_per_epoch_ - (batches - place));
       const auto step = static_cast<std::int64_t>(epoch) * steps_per_epoch_ + static_cast<std::int64_t>(batches / accumulate);
-      result.learning_rate =
-          rate_at(step, steps_per_epoch_ * plan_.epochs, plan_.learning_rate, options_.warmup);
+      result.learning_rate = rate_at(options_.schedule, step, steps_per_epoch_ * plan_.epochs, plan_.learning_rate, options_.warmup);
       if (place == 0) state_.optimizer->zero_grad();
       const Loss loss = add_gradients(batch, static_cast<double>(group), step);
       if (place + 1 == group) take_step(step, result.learning_rate);

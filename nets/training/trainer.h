@@ -28,7 +28,8 @@ struct TrainingOptions {
   std::size_t batch = 16;
   int workers = 1;                   ///< threads that load and augment
   double weight_decay = 0.02;
-  double warmup = 0.05;              ///< share of all steps in which the rate rises from 0; a cosine then takes it to 0
+  double warmup = 0.05;              ///< share of all steps in which the rate rises from 0
+  std::string schedule = "cosine";   ///< of the rate after that, see rate_at
   double ema_decay = 0.995;          ///< of the averaged weights that are kept, per step
   double gradient_clip = 5.0;        ///< norm
   double class_loss_weight = 1.0;

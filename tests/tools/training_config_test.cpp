@@ -30,6 +30,24 @@ TEST(TrainingConfig, SectionsOfNetworksThatAreLeftOutAreAllowedUnknownOnesAreNot
   EXPECT_NE(message.find("resnet18.epochs"), std::string::npos) << message;
 }
 
+TEST(TrainingConfig, AtrousRatesAreWholeNumbersFromOne) {
+  const test::TemporaryFolder folder;
+  const auto rates = [&](const std::string& text) {
+    return read_training_setup(folder.write("d.toml", "[model]\nnetworks = [\"unet\"]\n[unet]\natrous_rates = " + text + "\n"))
+        .training.members[0].member.atrous_rates;
+  };
+  EXPECT_EQ(rates("[1]"), (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(rates("[2, 4]"), (std::vector<std::int64_t>{2, 4}));
+  for (const char* wrong : {"[0]", "[1.5]", "[2, \"a\"]", "[2000]"}) {
+    EXPECT_NE(test::message_of<InputError>([&] { rates(wrong); }).find("a list of whole numbers from 1 to 1000"), std::string::npos) << wrong;
+  }
+}
+
+TEST(TrainingConfig, AnUnknownScheduleIsRefused) {
+  const test::TemporaryFolder folder;
+  EXPECT_THROW(read_training_setup(folder.write("e.toml", "[training]\nschedule = \"poly\"\n")), InputError);
+}
+
 TEST(TrainingConfig, RefusesNoNetworkAndUnknownOnesByName) {
   const test::TemporaryFolder folder;
   const auto message = [&](const std::string& networks) {
