@@ -122,6 +122,19 @@ CrfOptions read_crf(const Reader& in) {
   return crf;
 }
 
+std::optional<StainTarget> read_stain(const Reader& ours) {
+  if (!ours.object().contains("stain")) return std::nullopt;
+  const Reader in = ours.child("stain");
+  StainTarget stain{in.get<std::string>("method", "macenko or reinhard"), in.get<std::vector<double>>("reference", "a list of numbers")};
+  const std::size_t numbers = stain.method == "macenko" ? 8 : stain.method == "reinhard" ? 6 : 0;
+  if (numbers == 0) throw InputError(in.where() + ": 'method' is '" + stain.method + "', expected macenko or reinhard");
+  if (stain.reference.size() != numbers) {
+    throw InputError(in.where() + ": 'reference' has " + std::to_string(stain.reference.size()) + " numbers, expected " +
+                     std::to_string(numbers));
+  }
+  return stain;
+}
+
 /// The steps of a WSInfer transform list that are known: Resize, ToTensor (nothing to read), and Normalize, which ends it.
 void read_transform(const Reader& in, ModelConfig& config) {
   for (const json& step : in.get<json>("transform", "a list of steps")) {
@@ -180,6 +193,7 @@ json ensemble_json(const ModelConfig& config) {
                 {"bilat_weight", config.crf.bilat_weight},
                 {"iterations", config.crf.iterations}}}};
   if (config.ece) out["class_ece"] = *config.ece;
+  if (config.stain) out["stain"] = {{"method", config.stain->method}, {"reference", config.stain->reference}};
   return out;
 }
 
@@ -228,6 +242,7 @@ ModelConfig read_model_config(const fs::path& folder) {
   for (std::size_t i = 0; i < members.size(); ++i) {
     config.members.push_back(read_member(Reader(members[i], ours.where() + ": members[" + std::to_string(i) + "]"), classes));
   }
+  config.stain = read_stain(ours);
   if (ours.object().contains("map_px")) config.map_px = static_cast<std::int64_t>(ours.number("map_px", 1, 64));
   if (config.patch_size_px % config.map_px != 0) {
     throw InputError(ours.where() + ": 'map_px' is " + std::to_string(config.map_px) + ", expected a divisor of patch_size_pixels " +

@@ -27,6 +27,14 @@ struct MemberConfig {
   std::optional<double> ece_before, ece;  ///< expected calibration error on validation data, at temperature 1 and at its own
 };
 
+/// Colours that a model's tiles are brought to before the networks see them. Slides by the colours of a sample of their tiles,
+/// images by their own.
+struct StainTarget {
+  std::string method;             ///< "macenko" or "reinhard"
+  std::vector<double> reference;  ///< macenko: optical density R G B of haematoxylin, of eosin, 99th percentile of both amounts;
+                                  ///< reinhard: mean L* a* b*, standard deviation of each
+};
+
 /// The name that stands for a TorchScript program among a model's networks.
 inline constexpr const char* kTorchScript = "torchscript";
 
@@ -41,6 +49,7 @@ struct ModelConfig {
   std::int64_t map_px = 2;                                      ///< tile px per px of the maps that thresholds and CRF were chosen on
   std::array<double, 3> mean = {0.485, 0.456, 0.406};           ///< of RGB in 0 … 1
   std::array<double, 3> standard_deviation = {0.229, 0.224, 0.225};
+  std::optional<StainTarget> stain;                             ///< none: colours as they are
   std::vector<MemberConfig> members;
   double map_from_class_weight = 0;  ///< share of the ensemble's class logits in its map logits, >= 0
   double class_threshold = 0.5;      ///< a tile is tumour from here; chosen on validation patients

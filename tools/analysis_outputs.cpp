@@ -138,6 +138,7 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
   if (!model.has_map()) {
     summary["warnings"].push_back("the model says one class per tile: the map is as coarse as its tiles, without CRF, and there are no features");
   }
+  if (!analysis.stain_warning.empty()) summary["warnings"].push_back(analysis.stain_warning);
   if (analysis.tissue.area_mm2 == 0) summary["warnings"].push_back("no tissue was found");
   if (!analysis.incomplete.empty()) {
     summary["warnings"].push_back(std::to_string(analysis.incomplete.size()) + " tiles could not be decoded and were left out");

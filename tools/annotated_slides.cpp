@@ -148,7 +148,8 @@ class ManifestReader::Slides {
   mutable view::LruCache<AnnotatedSlide> open_{kOpenSlides};
 };
 
-ManifestReader::ManifestReader(const AnnotatedSlideOptions& slides) : slides_(std::make_shared<const Slides>(slides)) {}
+ManifestReader::ManifestReader(const AnnotatedSlideOptions& slides, std::optional<wsi::StainReference> stain)
+    : slides_(std::make_shared<const Slides>(slides)), stain_(std::move(stain)) {}
 
 std::vector<nets::ManifestRow> ManifestReader::read(const std::vector<fs::path>& files, std::int64_t classes,
                                                     const std::function<void(const std::string&)>& note) const {
@@ -168,7 +169,11 @@ std::vector<nets::ManifestRow> ManifestReader::read(const std::vector<fs::path>&
 }
 
 nets::ImageLoader ManifestReader::loader() const {
-  return [slides = slides_](const nets::ManifestRow& row) { return row.slide ? slides->load(row) : load_labelled_image(row); };
+  return [slides = slides_, stain = stain_](const nets::ManifestRow& row) {
+    nets::LabelledImage image = row.slide ? slides->load(row) : load_labelled_image(row);
+    if (stain) normalise_stain(image.rgb, *stain);
+    return image;
+  };
 }
 
 }  // namespace clmnet::tools

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 
 #include "nets/training/manifest.h"
 #include "tools/tile_config.h"
+#include "wsi/stain_reference.h"
 
 namespace clmnet::tools {
 
@@ -28,7 +30,8 @@ nlohmann::json to_json(const AnnotatedSlideOptions& options);
 /// The images of manifests, whether they are files or tiles of annotated slides, for train, evaluate and cv.
 class ManifestReader {
  public:
-  explicit ManifestReader(const AnnotatedSlideOptions& slides);
+  /// stain  colours that images and tiles are brought to, each by its own; one with too little stain is left as it is
+  explicit ManifestReader(const AnnotatedSlideOptions& slides, std::optional<wsi::StainReference> stain = {});
 
   /// Reads and joins manifests. A row of a slide is replaced by a row for each tile of known class, in the order of the grid:
   /// the positions, labels and masks of `clmnet tile --annotations`. Without patient_id the patient is what PatientTable makes of
@@ -47,6 +50,7 @@ class ManifestReader {
  private:
   class Slides;
   std::shared_ptr<const Slides> slides_;
+  std::optional<wsi::StainReference> stain_;
 };
 
 }  // namespace clmnet::tools

@@ -4,6 +4,7 @@
 
 #include "nets/device.h"
 #include "nets/ensemble.h"
+#include "nets/inference/stain_target.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/csv.h"
 #include "tools/base/error.h"
@@ -90,7 +91,7 @@ int run_evaluate(const EvaluateArgs& args, const Session& session) {
   const std::filesystem::path folder = args.model.empty() ? default_model_folder() : std::filesystem::path(args.model);
   nets::Ensemble ensemble(folder, nets::select_device(args.device), {.flips_and_turns = args.tta});
   ProgressBar bar;
-  const ManifestReader manifests(slide_options(args, ensemble.config()));
+  const ManifestReader manifests(slide_options(args, ensemble.config()), nets::stain_reference_of(ensemble.config()));
   std::vector<nets::ManifestRow> rows =
       manifests.read({args.manifests.begin(), args.manifests.end()}, static_cast<std::int64_t>(ensemble.config().class_names.size()),
                      [&](const std::string& line) { bar.line(line); });

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "nets/device.h"
+#include "nets/inference/stain_target.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 #include "tools/commands.h"
@@ -111,7 +112,7 @@ int run_train(const TrainArgs& args, const Session& session) {
 
   nets::TrainingData data;
   ProgressBar bar;
-  const ManifestReader manifests(setup.slides);
+  const ManifestReader manifests(setup.slides, nets::stain_reference_of(setup.model));
   data.rows = manifests.read({args.manifests.begin(), args.manifests.end()}, static_cast<std::int64_t>(setup.model.class_names.size()),
                              [&](const std::string& line) { bar.line(line); });
   // Nothing is known of such an image, its mask included (nets::tumour_mask).

@@ -19,6 +19,14 @@ torch::Tensor to_tensor(const cv::Mat& image) {
   return tensor;
 }
 
+void normalise_stain(torch::Tensor& rgb, const wsi::StainReference& reference) {
+  cv::Mat pixels(static_cast<int>(rgb.size(0)), static_cast<int>(rgb.size(1)), CV_8UC3, rgb.data_ptr<std::uint8_t>());
+  try {
+    wsi::normaliser_for(pixels, reference).apply(pixels);
+  } catch (const InputError&) {  // glass, or all of one colour: nothing to go by
+  }
+}
+
 nets::LabelledImage load_labelled_image(const nets::ManifestRow& row) {
   if (row.slide) throw std::invalid_argument("load_labelled_image: a tile of a slide, which ManifestReader's loader reads");
   const cv::Mat bgr = cv::imread(row.image.string(), cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);

@@ -1,8 +1,5 @@
 #include "tools/tile_setup.h"
 
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
-
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 #include "tools/config_file.h"
@@ -31,45 +28,28 @@ json to_json(const std::array<double, N>& values) {
   return json(values);
 }
 
-/// The colours that all slides are brought to.
-void read_stain_reference(const TileArgs& args, TileSetup& setup) {
-  setup.stain = args.stain;
+void read_stain(const TileArgs& args, TileSetup& setup) {
   if (args.stain.empty()) {
     if (!args.stain_reference.empty()) throw InputError("--stain-reference without --stain-normalise; give macenko or reinhard");
     return;
   }
   if (setup.images == TileImages::none) throw InputError("--stain-normalise changes pixels; give --images hdf5, jpeg or png");
-  if (args.stain_reference.empty()) {
-    if (args.stain == "reinhard") throw InputError("--stain-normalise reinhard needs --stain-reference IMAGE, a picture with the colours wanted");
-    setup.macenko_reference = wsi::published_macenko_reference();
-    return;
+  if (args.stain == "reinhard" && args.stain_reference.empty()) {
+    throw InputError("--stain-normalise reinhard needs --stain-reference IMAGE, a picture with the colours wanted");
   }
-  const std::string bytes = read_whole_file(args.stain_reference);
-  const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
-  cv::Mat picture = bytes.empty() ? cv::Mat() : cv::imdecode(encoded, cv::IMREAD_COLOR);
-  if (picture.empty()) throw InputError(args.stain_reference + ": no picture (PNG, JPEG, TIFF); give a region with the colours wanted");
-  cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
-  try {
-    if (args.stain == "macenko") {
-      setup.macenko_reference = wsi::fit_macenko(picture);
-    } else {
-      setup.reinhard_reference = wsi::fit_reinhard(picture);
-    }
-  } catch (const InputError& error) {
-    throw InputError(args.stain_reference + ": " + error.what());
-  }
+  setup.stain = wsi::read_stain_reference(args.stain, args.stain_reference);
 }
 
 json stain_json(const TileSetup& setup) {
-  if (setup.stain.empty()) return nullptr;
-  json result = {{"method", setup.stain}};
-  if (setup.macenko_reference) {
-    result["reference"] = {{"haematoxylin", to_json(setup.macenko_reference->haematoxylin)},
-                           {"eosin", to_json(setup.macenko_reference->eosin)},
-                           {"strongest", to_json(setup.macenko_reference->strongest)}};
+  if (!setup.stain) return nullptr;
+  json result = {{"method", setup.stain->macenko ? "macenko" : "reinhard"}};
+  if (setup.stain->macenko) {
+    result["reference"] = {{"haematoxylin", to_json(setup.stain->macenko->haematoxylin)},
+                           {"eosin", to_json(setup.stain->macenko->eosin)},
+                           {"strongest", to_json(setup.stain->macenko->strongest)}};
   } else {
-    result["reference"] = {{"mean", to_json(setup.reinhard_reference->mean)},
-                           {"deviation", to_json(setup.reinhard_reference->deviation)}};
+    result["reference"] = {{"mean", to_json(setup.stain->reinhard->mean)},
+                           {"deviation", to_json(setup.stain->reinhard->deviation)}};
   }
   return result;
 }
@@ -125,7 +105,7 @@ TileSetup read_tile_setup(const TileArgs& args) {
     }
   }
   if (!args.patients.empty()) setup.patients = PatientTable(args.patients);
-  read_stain_reference(args, setup);
+  read_stain(args, setup);
   setup.configuration = configuration_of(args, setup);
   return setup;
 }

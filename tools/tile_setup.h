@@ -8,7 +8,7 @@
 
 #include "tools/slide_args.h"
 #include "tools/tile_config.h"
-#include "wsi/stain.h"
+#include "wsi/stain_reference.h"
 
 namespace clmnet::tools {
 
@@ -31,9 +31,7 @@ struct TileSetup : TileCutOptions {
   int threads = 0;
   std::string annotations;           ///< file or folder; empty: none
   PatientTable patients;
-  std::string stain;                 ///< "", "macenko" or "reinhard"
-  std::optional<wsi::MacenkoFit> macenko_reference;
-  std::optional<wsi::ReinhardFit> reinhard_reference;
+  std::optional<wsi::StainReference> stain;  ///< colours that all slides are brought to
   nlohmann::json configuration;      ///< recorded in run.json; another one does not go on in the same folder
 };
 

@@ -22,24 +22,10 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kStainTiles = 48;  // spread over the slide; from these its own colours are fitted
-
 std::vector<unsigned char> encoded(const cv::Mat& picture, const char* ending, const std::vector<int>& how) {
   std::vector<unsigned char> bytes;
   if (!cv::imencode(ending, picture, bytes, how)) throw InputError(std::string("a tile cannot be encoded as ") + ending);
   return bytes;
-}
-
-/// Pixels of tiles spread evenly over the grid, below each other.
-cv::Mat sample_tiles(const wsi::Slide& slide, const std::vector<wsi::TileSpec>& grid, const wsi::GridOptions& options) {
-  const std::size_t count = std::min(grid.size(), kStainTiles);
-  cv::Mat sample;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& tile = grid[count == 1 ? 0 : i * (grid.size() - 1) / (count - 1)];
-    const auto region = slide.read(tile.origin, options.um_per_px, {options.tile_px, options.tile_px});
-    if (region.complete) sample.push_back(region.rgb);
-  }
-  return sample;
 }
 
 /// Everything of one slide while its tiles come by.
@@ -82,16 +68,16 @@ class SlideTiler {
   }
 
   void fit_stain() {
-    if (setup_.stain.empty() || grid_.empty()) return;
-    const cv::Mat sample = sample_tiles(slide_, grid_, setup_.grid);
+    if (!setup_.stain || grid_.empty()) return;
+    const cv::Mat sample = wsi::sample_tiles(slide_, grid_, setup_.grid);
     if (sample.empty()) throw InputError(slide_.path().filename().string() + ": no tile can be read, so its stain is not known");
-    if (setup_.macenko_reference) {
+    if (setup_.stain->macenko) {
       const auto fit = wsi::fit_macenko(sample);
-      stain_.emplace(wsi::StainNormaliser::macenko(fit, *setup_.macenko_reference));
+      stain_.emplace(wsi::StainNormaliser::macenko(fit, *setup_.stain->macenko));
       stain_fit_ = {{"haematoxylin", json(fit.haematoxylin)}, {"eosin", json(fit.eosin)}, {"strongest", json(fit.strongest)}};
     } else {
       const auto fit = wsi::fit_reinhard(sample);
-      stain_.emplace(wsi::StainNormaliser::reinhard(fit, *setup_.reinhard_reference));
+      stain_.emplace(wsi::StainNormaliser::reinhard(fit, *setup_.stain->reinhard));
       stain_fit_ = {{"mean", json(fit.mean)}, {"deviation", json(fit.deviation)}};
     }
   }

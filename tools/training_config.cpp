@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nets/inference/stain_target.h"
 #include "nets/training/schedule.h"
 #include "tools/base/error.h"
 #include "tools/config_file.h"
@@ -24,6 +25,14 @@ void take_augmentation(ConfigFile& file, nets::AugmentOptions& augment) {
   file.take("augment.noise", augment.noise, 0, 1);
   file.take("augment.glass", augment.glass, 0, 1);
   if (augment.scale_min > augment.scale_max) throw InputError("augment.scale_min is above augment.scale_max");
+}
+
+void take_stain(ConfigFile& file, nets::ModelConfig& model) {
+  std::string method = "none", picture;
+  file.take("model.stain_normalise", method);
+  file.take("model.stain_reference", picture);
+  if (method == "none" && !picture.empty()) throw InputError("model.stain_reference without model.stain_normalise; give macenko or reinhard");
+  if (method != "none") model.stain = nets::stain_target_of(wsi::read_stain_reference(method, picture));
 }
 
 void take_training(ConfigFile& file, TrainingSetup& setup) {
@@ -113,6 +122,7 @@ TrainingSetup read_training_setup(const std::filesystem::path& path) {
   file.take("model.patch_size_px", patch, 32, 4096);
   setup.model.patch_size_px = patch;
   file.take("model.spacing_um_per_px", setup.model.spacing_um_per_px, 0.05, 100);
+  take_stain(file, setup.model);
   setup.slides = slides_of(setup.model);
   take_annotated_slides(file, setup.slides);
   take_augmentation(file, setup.training.augment);
@@ -159,6 +169,7 @@ nlohmann::json to_json(const TrainingSetup& setup) {
         {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}, {"glass", t.augment.glass}}},
       {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.model.map_px}, {"sensitivity", setup.model.sensitivity}}},
       {"slides", to_json(setup.slides)}};
+  if (setup.model.stain) out["model"]["stain"] = {{"method", setup.model.stain->method}, {"reference", setup.model.stain->reference}};
   for (const auto& plan : t.members) {
     out[plan.member.network] = {{"width", plan.member.width},
                                 {"squeeze_excite", plan.member.squeeze_excite},

@@ -9,6 +9,8 @@
 
 #include "nets/crf/dense_crf.h"
 #include "nets/ensemble.h"
+#include "nets/inference/stain_target.h"
+#include "tools/base/error.h"
 
 namespace clmnet::nets {
 namespace {
@@ -99,6 +101,21 @@ std::int64_t map_px_for(const ModelConfig& model, const SlideAnalysisOptions& op
   return px;
 }
 
+/// What brings the slide's colours to the model's; none where the model takes them as they are or too little is stained.
+std::optional<wsi::StainNormaliser> fit_stain(const wsi::Slide& slide, const ModelConfig& model, const std::vector<wsi::TileSpec>& grid,
+                                              SlideAnalysis& out) {
+  const auto reference = stain_reference_of(model);
+  if (!reference || grid.empty()) return std::nullopt;
+  try {
+    const cv::Mat sample = wsi::sample_tiles(slide, grid, out.grid);
+    if (sample.empty()) throw InputError("no tile can be read");
+    return wsi::normaliser_for(sample, *reference);
+  } catch (const InputError& error) {
+    out.stain_warning = std::string("the colours were left as they are, though the model wants them normalised: ") + error.what();
+    return std::nullopt;
+  }
+}
+
 void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalysisOptions& options,
                   const std::vector<wsi::TileSpec>& grid, SlideAnalysis& out, const TileProgress& progress) {
   const ModelConfig& model = ensemble.config();
@@ -123,12 +140,18 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
     stream.allocate = [&pinned](std::size_t bytes) { return pinned.allocate(bytes); };
     stream.release = [&pinned](std::uint8_t* memory) { pinned.release(memory); };
   }
+  const std::optional<wsi::StainNormaliser> stain = fit_stain(slide, model, grid, out);
   const auto started = Clock::now();
   const wsi::StreamStats stats = wsi::for_each_batch(slide, grid, stream, [&](wsi::TileBatch& batch) {
-    const auto began = Clock::now();
     const auto count = static_cast<std::int64_t>(batch.tiles.size());
+    auto* pixels = const_cast<std::uint8_t*>(batch.rgb);
+    if (stain) {
+      cv::Mat column(static_cast<int>(count) * patch, patch, CV_8UC3, pixels);
+      stain->apply(column);
+    }
+    const auto began = Clock::now();
     // from_blob does not own; predict copies to its device before it returns.
-    const torch::Tensor rgb = torch::from_blob(const_cast<std::uint8_t*>(batch.rgb), {count, patch, patch, 3}, torch::kUInt8);
+    const torch::Tensor rgb = torch::from_blob(pixels, {count, patch, patch, 3}, torch::kUInt8);
     const Prediction said = ensemble.predict(rgb, map_px);
     out.timings.networks += seconds_since(began);
     stitcher.add(batch.tiles, stacked_maps(said), static_cast<int>(said.map.size(1)), static_cast<int>(said.map.size(2)),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include <opencv2/core/mat.hpp>
@@ -42,6 +43,7 @@ struct SlideAnalysis {
   wsi::ProbabilityMap raw;                 ///< channel 0: fused; 1 to K: each network; K+1 to 2K: their activations
                                            ///< where the ensemble gives them; no data off the tissue
   wsi::ProbabilityMap refined;             ///< one channel; equals raw's where refine is off
+  std::string stain_warning;               ///< why the slide's colours were not normalised though the model wants it; else empty
   cv::Mat overview;                        ///< CV_8UC3 RGB of the map's size
   AnalysisTimings timings;
 };

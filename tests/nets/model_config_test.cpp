@@ -40,6 +40,26 @@ TEST_F(ModelConfigTest, IsReadAsItWasWritten) {
   EXPECT_EQ(config.feature_size(), 256);
 }
 
+TEST_F(ModelConfigTest, TheColoursThatTilesAreBroughtToAreKept) {
+  ModelConfig config = read_model_config(model());
+  EXPECT_FALSE(config.stain);
+  config.stain = StainTarget{"reinhard", {70, 20, -10, 15, 8, 6.5}};
+  write_model_config(model(), config);
+  const ModelConfig again = read_model_config(model());
+  ASSERT_TRUE(again.stain);
+  EXPECT_EQ(again.stain->method, "reinhard");
+  EXPECT_EQ(again.stain->reference, config.stain->reference);
+}
+
+TEST_F(ModelConfigTest, ColoursOfAnotherFormAreRefused) {
+  std::string message = error_after([](json& d) { d["clmnet"]["stain"] = {{"method", "vahadane"}, {"reference", {1, 2}}}; });
+  EXPECT_NE(message.find("'method' is 'vahadane', expected macenko or reinhard"), std::string::npos) << message;
+  message = error_after([](json& d) { d["clmnet"]["stain"] = {{"method", "macenko"}, {"reference", {1, 2, 3, 4, 5, 6}}}; });
+  EXPECT_NE(message.find("'reference' has 6 numbers, expected 8"), std::string::npos) << message;
+  message = error_after([](json& d) { d["clmnet"]["stain"] = {{"method", "macenko"}}; });
+  EXPECT_NE(message.find("reference"), std::string::npos) << message;
+}
+
 TEST_F(ModelConfigTest, HasTheKeysOfWsinfersZoo) {
   const json document = json::parse(read_whole_file(model() / "config.json"));
   for (const char* key : {"spec_version", "architecture", "num_classes", "class_names", "name", "patch_size_pixels",

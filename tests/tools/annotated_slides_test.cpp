@@ -249,5 +249,28 @@ TEST_F(AnnotatedSlides, ThePixelSizeOfTheManifestCounts) {
   EXPECT_NE(error_of("slide,annotation,um_per_px\nplain.tif,case_1.geojson,500\n").find("expected 0.01 to 50"), std::string::npos);
 }
 
+TEST(NormaliseStain, AnImageIsBroughtToTheReferenceAndGlassIsLeftAlone) {
+  const auto reference = wsi::read_stain_reference("macenko", "");
+  std::mt19937 random(1);
+  cv::Mat rgb(64, 64, CV_8UC3);
+  for (int y = 0; y < 64; ++y) {
+    for (int x = 0; x < 64; ++x) {
+      const int shade = static_cast<int>(random() % 60);
+      rgb.at<cv::Vec3b>(y, x) = random() % 2 == 0 ? cv::Vec3b(static_cast<uchar>(60 + shade), static_cast<uchar>(40 + shade), 120)
+                                                  : cv::Vec3b(200, static_cast<uchar>(90 + shade), static_cast<uchar>(130 + shade / 2));
+    }
+  }
+  torch::Tensor image = to_tensor(rgb);
+  normalise_stain(image, reference);
+  const cv::Mat after(64, 64, CV_8UC3, image.data_ptr<std::uint8_t>());
+  EXPECT_GT(cv::norm(after, rgb, cv::NORM_INF), 5);
+  const auto fit = wsi::fit_macenko(after);
+  for (std::size_t stain = 0; stain < 2; ++stain) EXPECT_NEAR(fit.strongest[stain], reference.macenko->strongest[stain], 0.35);
+
+  torch::Tensor glass = to_tensor(cv::Mat(64, 64, CV_8UC3, cv::Scalar(244, 244, 244)));
+  normalise_stain(glass, reference);
+  EXPECT_TRUE(glass.eq(244).all().item<bool>());
+}
+
 }  // namespace
 }  // namespace clmnet::tools

@@ -43,6 +43,19 @@ TEST(TrainingConfig, AtrousRatesAreWholeNumbersFromOne) {
   }
 }
 
+TEST(TrainingConfig, StainNormalisationIsAPropertyOfTheModel) {
+  const test::TemporaryFolder folder;
+  const auto setup = [&](const std::string& text) { return read_training_setup(folder.write("f.toml", "[model]\n" + text)); };
+  EXPECT_FALSE(setup("stain_normalise = \"none\"\n").model.stain);
+  const auto macenko = setup("stain_normalise = \"macenko\"\n");
+  ASSERT_TRUE(macenko.model.stain);
+  EXPECT_EQ(macenko.model.stain->reference.size(), 8U);
+  EXPECT_EQ(to_json(macenko)["model"]["stain"]["method"], "macenko");
+  EXPECT_THROW(setup("stain_normalise = \"reinhard\"\n"), InputError);
+  EXPECT_THROW(setup("stain_normalise = \"vahadane\"\n"), InputError);
+  EXPECT_THROW(setup("stain_reference = \"a.png\"\n"), InputError);
+}
+
 TEST(TrainingConfig, AnUnknownScheduleIsRefused) {
   const test::TemporaryFolder folder;
   EXPECT_THROW(read_training_setup(folder.write("e.toml", "[training]\nschedule = \"poly\"\n")), InputError);

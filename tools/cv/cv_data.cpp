@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "nets/inference/stain_target.h"
 #include "nets/training/folds.h"
 #include "nets/training/random.h"
 #include "tools/annotated_slides.h"
@@ -134,7 +135,7 @@ PatientFolds CvData::patient_folds() const {
 }
 
 CvData read_cv_data(const CvArgs& args, const TrainingSetup& setup, ProgressBar& bar) {
-  const ManifestReader manifests(setup.slides);
+  const ManifestReader manifests(setup.slides, nets::stain_reference_of(setup.model));
   CvData data;
   data.load = manifests.loader();
   Problems problems;

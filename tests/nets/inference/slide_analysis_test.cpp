@@ -5,6 +5,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "nets/ensemble.h"
+#include "nets/inference/stain_target.h"
 #include "tests/base/temporary_folder.h"
 #include "tests/nets/inference/colour_model.h"
 #include "wsi/slide_writer.h"
@@ -82,6 +83,36 @@ TEST_F(SlideAnalysisTest, TheMapLiesOnTheSlideToThePixelOfItsResolution) {
     EXPECT_GT(agreement(analysis.raw, analysis.raw.probability[0], truth), 0.995) << "stride " << stride;
     EXPECT_GT(agreement(analysis.refined, analysis.refined.probability[0], truth), 0.995) << "stride " << stride;
   }
+}
+
+TEST_F(SlideAnalysisTest, AModelThatWantsItsColoursGetsThemFromASlideOfAnotherStain) {
+  const cv::Mat truth = mosaic(7, 6);
+  const cv::Mat own = painted(truth);
+  cv::Mat other = own.clone();
+  other.forEach<cv::Vec3b>([](cv::Vec3b& p, const int*) {
+    if (p[1] < 200) p *= 0.7;  // tissue alone is stained more strongly; both its colours are dark for the model now
+  });
+  const SlideAnalysis misled = run(other, options(64));
+  EXPECT_LT(agreement(misled.raw, misled.raw.probability[0], truth), 0.8);
+
+  ModelConfig config = read_model_config(folder_ / "model");
+  config.stain = stain_target_of({{}, wsi::fit_reinhard(own(cv::Rect(128, 128, own.cols - 256, own.rows - 256)))});
+  write_model_config(folder_ / "model", config);
+  Ensemble ensemble(folder_ / "model", torch::kCPU);
+  const SlideAnalysis analysis = analyze_slide(wsi::Slide(folder_ / "slide.svs"), ensemble, options(64), {});
+  EXPECT_EQ(analysis.stain_warning, "");
+  EXPECT_GT(agreement(analysis.raw, analysis.raw.probability[0], truth), 0.98);
+}
+
+TEST_F(SlideAnalysisTest, ASlideWithTooLittleStainKeepsItsColoursAndSaysSo) {
+  run(painted(cv::Mat::zeros(1024, 1024, CV_8U)), options(64));  // pink that Macenko's method takes for glass in red
+  ModelConfig config = read_model_config(folder_ / "model");
+  config.stain = stain_target_of(wsi::read_stain_reference("macenko", ""));
+  write_model_config(folder_ / "model", config);
+  Ensemble ensemble(folder_ / "model", torch::kCPU);
+  const SlideAnalysis analysis = analyze_slide(wsi::Slide(folder_ / "slide.svs"), ensemble, options(64), {});
+  ASSERT_FALSE(analysis.tiles.empty());
+  EXPECT_NE(analysis.stain_warning.find("the colours were left as they are"), std::string::npos);
 }
 
 TEST_F(SlideAnalysisTest, AShiftOfOneMapPixelWouldBeSeen) {

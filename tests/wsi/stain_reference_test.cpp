@@ -1,0 +1,60 @@
+#include "wsi/stain_reference.h"
+
+#include <gtest/gtest.h>
+#include <opencv2/imgcodecs.hpp>
+
+#include "tests/base/temporary_folder.h"
+#include "tools/base/error.h"
+
+namespace clmnet::wsi {
+namespace {
+
+/// Two colours of tissue in equal shares, R G B.
+cv::Mat checks(const cv::Scalar& a, const cv::Scalar& b) {
+  cv::Mat rgb(64, 64, CV_8UC3, a);
+  rgb(cv::Rect(0, 0, 64, 32)).setTo(b);
+  return rgb;
+}
+
+TEST(StainReference, MacenkosPublishedValuesStandWhereNoPictureIsGiven) {
+  const StainReference reference = read_stain_reference("macenko", "");
+  ASSERT_TRUE(reference.macenko);
+  EXPECT_FALSE(reference.reinhard);
+  EXPECT_EQ(reference.macenko->haematoxylin, published_macenko_reference().haematoxylin);
+}
+
+TEST(StainReference, APictureGivesItsColoursAndASampleIsBroughtToThem) {
+  const test::TemporaryFolder folder;
+  const cv::Mat wanted = checks({180, 90, 150}, {110, 60, 140});
+  cv::Mat bgr(wanted.size(), CV_8UC3);
+  for (int y = 0; y < wanted.rows; ++y) {
+    for (int x = 0; x < wanted.cols; ++x) {
+      const auto& p = wanted.at<cv::Vec3b>(y, x);
+      bgr.at<cv::Vec3b>(y, x) = {p[2], p[1], p[0]};
+    }
+  }
+  cv::imwrite((folder / "wanted.png").string(), bgr);
+  const StainReference reference = read_stain_reference("reinhard", (folder / "wanted.png").string());
+  ASSERT_TRUE(reference.reinhard);
+  cv::Mat other = checks({200, 120, 160}, {150, 80, 120});
+  normaliser_for(other, reference).apply(other);
+  // Two colours are mapped onto two colours exactly, but for rounding.
+  EXPECT_LE(cv::norm(other, wanted, cv::NORM_INF), 3);
+}
+
+TEST(StainReference, WhatCannotBeAReference) {
+  const test::TemporaryFolder folder;
+  const auto message = [&](const std::string& method, const std::string& picture) {
+    return test::message_of<InputError>([&] { read_stain_reference(method, picture); });
+  };
+  EXPECT_NE(message("vahadane", "").find("no method 'vahadane'; there are: macenko, reinhard"), std::string::npos);
+  EXPECT_NE(message("reinhard", "").find("needs a reference"), std::string::npos);
+  EXPECT_NE(message("macenko", (folder / "none.png").string()).find("none.png"), std::string::npos);
+  const auto text = folder.write("text.png", "not a picture");
+  EXPECT_NE(message("macenko", text.string()).find("text.png: no picture"), std::string::npos);
+  cv::imwrite((folder / "glass.png").string(), cv::Mat(64, 64, CV_8UC3, cv::Scalar(240, 240, 240)));
+  EXPECT_NE(message("macenko", (folder / "glass.png").string()).find("glass.png: "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace clmnet::wsi

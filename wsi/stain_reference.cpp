@@ -1,0 +1,60 @@
+#include "wsi/stain_reference.h"
+
+#include <algorithm>
+
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "tools/base/atomic_file.h"
+#include "tools/base/error.h"
+
+namespace clmnet::wsi {
+namespace {
+
+constexpr std::size_t kTiles = 48;
+
+cv::Mat read_picture(const std::string& file) {
+  const std::string bytes = read_whole_file(file);
+  const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
+  cv::Mat picture = bytes.empty() ? cv::Mat() : cv::imdecode(encoded, cv::IMREAD_COLOR);
+  if (picture.empty()) throw InputError(file + ": no picture (PNG, JPEG, TIFF); give a region with the colours wanted");
+  cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
+  return picture;
+}
+
+}  // namespace
+
+StainReference read_stain_reference(const std::string& method, const std::string& picture) {
+  if (method != "macenko" && method != "reinhard") {
+    throw InputError("stain normalisation: no method '" + method + "'; there are: macenko, reinhard");
+  }
+  if (picture.empty()) {
+    if (method == "macenko") return {published_macenko_reference(), {}};
+    throw InputError("stain normalisation: reinhard needs a reference, a picture with the colours wanted");
+  }
+  const cv::Mat rgb = read_picture(picture);
+  try {
+    if (method == "macenko") return {fit_macenko(rgb), {}};
+    return {{}, fit_reinhard(rgb)};
+  } catch (const InputError& error) {
+    throw InputError(picture + ": " + error.what());
+  }
+}
+
+StainNormaliser normaliser_for(const cv::Mat& sample, const StainReference& reference) {
+  return reference.macenko ? StainNormaliser::macenko(fit_macenko(sample), *reference.macenko)
+                           : StainNormaliser::reinhard(fit_reinhard(sample), reference.reinhard.value());
+}
+
+cv::Mat sample_tiles(const Slide& slide, const std::vector<TileSpec>& grid, const GridOptions& options) {
+  const std::size_t count = std::min(grid.size(), kTiles);
+  cv::Mat sample;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& tile = grid[count == 1 ? 0 : i * (grid.size() - 1) / (count - 1)];
+    const auto region = slide.read(tile.origin, options.um_per_px, {options.tile_px, options.tile_px});
+    if (region.complete) sample.push_back(region.rgb);
+  }
+  return sample;
+}
+
+}  // namespace clmnet::wsi
