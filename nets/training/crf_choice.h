@@ -8,13 +8,13 @@ namespace clmnet::nets {
 struct CrfChoice {
   CrfOptions crf;
   double threshold = 0.5;  ///< of the refined probability, in steps of 1/256
-  double dice_before = 0;  ///< of all tumour pixels of all known masks together, at the best threshold
+  double dice_before = 0;  ///< mean of the images with tumour, at the best threshold of the map as it is
   double dice_after = 0;
 };
 
 /// Chooses the CRF's kernels and weights on the validation images as they are (not their augmented views), with the fusion
-/// that `config` holds, and writes them into it, with the threshold that goes with them: those of the highest Dice coefficient, of
-/// equals the first and weakest. It may be a little below the map's own: what a CRF is for, clearing specks from slides, images of
+/// that `config` holds, and writes them into it, with the threshold that goes with them: those of the highest MapScore, of
+/// equals the first and weakest. It may be a little below the map's own score: what a CRF is for, clearing specks from slides, images of
 /// one tile cannot show; both are reported.
 CrfChoice choose_crf(const ValidationOutputs& outputs, ModelConfig& config);
 

@@ -6,6 +6,7 @@
 
 #include "nets/ensemble.h"
 #include "nets/training/calibration.h"
+#include "nets/training/map_score.h"
 #include "nets/training/random.h"
 #include "tools/base/error.h"
 
@@ -80,10 +81,11 @@ std::optional<double> calibration_error(const torch::Tensor& logits, const torch
   return expected_calibration_error(torch::softmax(logits, 1), label);
 }
 
-/// 0.5 where nothing is known.
-double threshold_where_known(const torch::Tensor& logits, const torch::Tensor& target, ThresholdFor what) {
-  const torch::Tensor known = target.ge(0);
-  return best_threshold(tumour_probability(logits).masked_select(known), target.masked_select(known).gt(0), what);
+/// Of a map's probabilities; 0.5 where no mask is known.
+double map_threshold(const torch::Tensor& logits, const torch::Tensor& mask) {
+  MapScores scores;
+  scores.add(tumour_probability(logits), mask);
+  return scores.best().threshold;
 }
 
 }  // namespace
@@ -172,11 +174,11 @@ void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config) {
     config.members[k].class_threshold = class_threshold(class_logits[k], outputs.label, config.sensitivity);
     config.members[k].ece_before = calibration_error(outputs.class_logits[k], outputs.label);
     config.members[k].ece = calibration_error(class_logits[k], outputs.label);
-    config.members[k].map_threshold = threshold_where_known(map_logits[k], outputs.mask, ThresholdFor::dice);
+    config.members[k].map_threshold = map_threshold(map_logits[k], outputs.mask);
   }
   config.class_threshold = class_threshold(fused_class, outputs.label, config.sensitivity);
   config.ece = calibration_error(fused_class, outputs.label);
-  config.raw_map_threshold = threshold_where_known(fused_map(), outputs.mask, ThresholdFor::dice);
+  config.raw_map_threshold = map_threshold(fused_map(), outputs.mask);
   config.map_threshold = config.raw_map_threshold;  // until a CRF is chosen
 }
 
@@ -193,7 +195,7 @@ torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConf
                             config.map_from_class_weight * fused_class.unsqueeze(-1).unsqueeze(-1));
 }
 
-double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth, ThresholdFor what) {
+double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth) {
   const torch::Tensor p = probability.to(torch::kFloat64).contiguous();
   const torch::Tensor t = truth.to(torch::kFloat64).contiguous();
   const auto n = static_cast<std::size_t>(p.numel());
@@ -209,8 +211,7 @@ double best_threshold(const torch::Tensor& probability, const torch::Tensor& tru
   for (std::size_t i = 0; i <= n; ++i) {
     const double above = i == 0 ? 1.0 : value[order[i - 1]], below = i == n ? 0.0 : value[order[i]];
     if (i == 0 || i == n || above > below) {
-      const double score = what == ThresholdFor::dice ? 2 * true_positives / (positives + true_positives + false_positives)
-                                                      : true_positives / positives + 1 - false_positives / negatives;
+      const double score = true_positives / positives + 1 - false_positives / negatives;
       const double at = below < 0.5 && 0.5 <= above ? 0.5 : 0.5 * (above + below);
       if (score > best + 1e-12 || (score > best - 1e-12 && std::abs(at - 0.5) < std::abs(best_at - 0.5))) {
         best = score;

@@ -28,20 +28,16 @@ ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& 
 /// Learns how the networks are fused and writes it into `config`: a temperature for each network's class and map logits
 /// (Guo et al. 2017, arXiv:1706.04599), then weights >= 0 that minimise the negative log-likelihood of the fused
 /// probabilities. A pull towards equal weights (ridge) decides where the data does not. Class thresholds are chosen for
-/// config.sensitivity, or for balanced accuracy where that is 0. Expected calibration errors, before (temperature 1) and
+/// config.sensitivity, or for balanced accuracy where that is 0; those of maps for the MapScore. Expected calibration errors, before (temperature 1) and
 /// after, are written along.
 void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
 
 /// Probability of tumour of each pixel as `config` fuses the networks.  float [M,h,w].
 torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config);
 
-/// What a threshold is chosen for: balanced accuracy of images, whose classes may be rare or common elsewhere; Dice coefficient
-/// of pixels, most of which hold no tumour.
-enum class ThresholdFor { balanced_accuracy, dice };
-
-/// The best threshold in [0,1]; of equally good ones the nearest to 0.5.
+/// The threshold in [0,1] of the best balanced accuracy, since classes may be rare or common elsewhere; of equally good ones the
+/// nearest to 0.5.
 /// probability [n], truth [n] of 0 and 1
-double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth,
-                      ThresholdFor what = ThresholdFor::balanced_accuracy);
+double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth);
 
 }  // namespace clmnet::nets

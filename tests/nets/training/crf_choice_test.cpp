@@ -46,7 +46,7 @@ TEST(ChooseCrf, OfEquallyGoodOnesItTakesTheWeakest) {
   const CrfChoice choice = choose_crf(disc(0), config);  // right everywhere: none can lose a pixel
   EXPECT_DOUBLE_EQ(choice.dice_before, 1);
   EXPECT_DOUBLE_EQ(choice.dice_after, 1);
-  EXPECT_DOUBLE_EQ(config.crf.bilat_weight, 0.5);
+  EXPECT_DOUBLE_EQ(config.crf.bilat_weight, 0.25);
   EXPECT_DOUBLE_EQ(config.crf.gauss_weight, 0.5);
 }
 

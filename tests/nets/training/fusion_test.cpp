@@ -16,18 +16,6 @@ TEST(BestThreshold, SeparatesAndStaysNearAHalf) {
   EXPECT_DOUBLE_EQ(best_threshold(torch::tensor({0.1, 0.9}), torch::tensor({1, 1})), 0.5);
 }
 
-TEST(BestThreshold, ForDiceByHand) {
-  // Ten pixels, two of tumour. From 0.7: both and one false, Dice 4/5; from 0.9: one and none false, Dice 2/3; from 0.3: 4/7.
-  const torch::Tensor p = torch::tensor({0.9, 0.8, 0.7, 0.3, 0.3, 0.3, 0.1, 0.1, 0.1, 0.1});
-  const torch::Tensor truth = torch::tensor({1, 0, 1, 0, 0, 0, 0, 0, 0, 0});
-  EXPECT_DOUBLE_EQ(best_threshold(p, truth, ThresholdFor::dice), 0.5);
-  // Rare tumour among likely pixels: Dice asks for a higher threshold than balanced accuracy does.
-  const torch::Tensor rare = torch::tensor({0.9, 0.8, 0.6, 0.6, 0.6, 0.55, 0.2, 0.2, 0.2, 0.2});
-  const torch::Tensor few = torch::tensor({1, 0, 0, 0, 0, 1, 0, 0, 0, 0});
-  EXPECT_NEAR(best_threshold(rare, few, ThresholdFor::dice), 0.85, 1e-6);
-  EXPECT_LT(best_threshold(rare, few), 0.55);
-}
-
 TEST(BestThreshold, IsAsGoodAsEveryOther) {
   torch::manual_seed(4);
   const torch::Tensor truth = torch::randint(0, 2, {200}).to(torch::kFloat64);
