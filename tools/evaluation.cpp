@@ -13,6 +13,7 @@
 #include "nets/training/calibration.h"
 #include "survival/groups.h"
 #include "survival/roc.h"
+#include "tools/stats/mean_interval.h"
 
 namespace clmnet::tools {
 using nlohmann::json;
@@ -119,16 +120,6 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
     if (progress) progress(batch.rows.back() + 1);
   });
   return predictors;
-}
-
-double mean_of_defined(const std::vector<double>& values) {
-  double sum = 0, count = 0;
-  for (const double value : values) {
-    if (std::isnan(value)) continue;
-    sum += value;
-    ++count;
-  }
-  return count > 0 ? sum / count : kUndefined;
 }
 
 std::string measure_text(const json& value) {

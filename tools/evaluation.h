@@ -26,9 +26,6 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
                                         const nets::ImageLoader& load, int workers,
                                         const std::function<void(std::size_t done)>& progress);
 
-/// Mean of the values that are not NaN; NaN when none is.
-double mean_of_defined(const std::vector<double>& values);
-
 /// A measure with four decimals for a table, "-" where it is null.
 std::string measure_text(const nlohmann::json& value);
 

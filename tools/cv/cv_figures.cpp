@@ -17,6 +17,7 @@
 #include "tools/report/gnuplot.h"
 #include "tools/report/km_figure.h"
 #include "tools/report/numbers.h"
+#include "tools/stats/mean_interval.h"
 #include "tools/survival/fit_figures.h"
 
 namespace clmnet::tools {
@@ -93,7 +94,7 @@ FigureCurve loss_line(const std::string& name, const std::map<int, std::vector<d
   line.name = name;
   for (const auto& [epoch, values] : by_epoch) {
     line.x.push_back(epoch);
-    line.y.push_back(mean_of_known(values));
+    line.y.push_back(mean_of_defined(values));
     line.lower.push_back(*std::min_element(values.begin(), values.end()));
     line.upper.push_back(*std::max_element(values.begin(), values.end()));
   }

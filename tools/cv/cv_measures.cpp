@@ -155,7 +155,7 @@ std::vector<std::pair<std::string, double>> values_of(const CvTable& table, cons
           {"f1", calls.f1},
           {"brier", scores.brier},
           {"calibration_error", scores.expected_calibration_error},
-          {"dice", mean_of_known(column.dice)}};
+          {"dice", mean_of_defined(column.dice)}};
 }
 
 double calibration_error_before(const survival::Scored& data, const std::vector<double>& temperature) {

@@ -27,7 +27,7 @@ json spread(const std::vector<double>& values) {
     list.push_back(json_number(v));
     if (!std::isnan(v)) known.push_back(v);
   }
-  const double mean = mean_of_known(values);
+  const double mean = mean_of_defined(values);
   double squares = 0;
   for (const double v : known) squares += (v - mean) * (v - mean);
   const double sd =
@@ -42,7 +42,7 @@ json fold_by_fold(const CvTable& table, std::size_t c) {
   for (const auto& [key, rows] : folds) {
     const CvTable part = rows_of(table, rows);
     for (const auto& [name, value] : values_of(part, part.columns[c])) values[name].push_back(value);
-    if (c == 0) values["dice_before_crf"].push_back(mean_of_known(part.dice_before_crf));
+    if (c == 0) values["dice_before_crf"].push_back(mean_of_defined(part.dice_before_crf));
   }
   json out = json::object();
   for (const auto& [name, list] : values) out[name] = spread(list);

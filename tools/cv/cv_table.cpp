@@ -10,6 +10,7 @@
 #include "tools/base/atomic_file.h"
 #include "tools/base/csv.h"
 #include "tools/base/error.h"
+#include "tools/stats/mean_interval.h"
 
 namespace clmnet::tools {
 namespace {
@@ -52,20 +53,10 @@ template <class Values>
 double mean_over(const Values& values, const std::vector<std::size_t>& rows) {
   std::vector<double> picked;
   for (const std::size_t row : rows) picked.push_back(static_cast<double>(values[row]));
-  return mean_of_known(picked);
+  return mean_of_defined(picked);
 }
 
 }  // namespace
-
-double mean_of_known(const std::vector<double>& values) {
-  double sum = 0, count = 0;
-  for (const double value : values) {
-    if (std::isnan(value)) continue;
-    sum += value;
-    ++count;
-  }
-  return count > 0 ? sum / count : kNoDice;
-}
 
 CvTable rows_of(const CvTable& table, const std::vector<std::size_t>& rows) {
   CvTable part;

@@ -25,9 +25,6 @@ struct CvTable {
   std::vector<double> dice_before_crf;  ///< of the ensemble, whose dice is after it
 };
 
-/// Mean of the values that are not NaN; NaN when none is.
-double mean_of_known(const std::vector<double>& values);
-
 /// Some rows of a table, in the order given.
 CvTable rows_of(const CvTable& table, const std::vector<std::size_t>& rows);
 

@@ -9,6 +9,16 @@
 
 namespace clmnet::tools {
 
+double mean_of_defined(const std::vector<double>& values) {
+  double sum = 0, count = 0;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++count;
+  }
+  return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
+}
+
 MeanInterval mean_interval(const std::vector<double>& values, const std::vector<std::string>& unit, int resamples,
                            std::uint64_t seed, double level) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();

@@ -6,6 +6,9 @@
 
 namespace clmnet::tools {
 
+/// Mean of the values that are not NaN; NaN when none is.
+double mean_of_defined(const std::vector<double>& values);
+
 /// A measure over images: NaN values are undefined, left out and not counted in n.
 struct MeanInterval {
   std::size_t n = 0;

@@ -73,6 +73,12 @@ TEST(CompleteRows, LeavesOutMore) {
   EXPECT_EQ(rows.report_text(), "2 of 3 rows, 1 left out: 1 of another kind");
 }
 
+TEST(MeanOfDefined, LeavesOutWhatIsUndefined) {
+  EXPECT_DOUBLE_EQ(mean_of_defined({1, std::nan(""), 4}), 2.5);
+  EXPECT_TRUE(std::isnan(mean_of_defined({std::nan("")})));
+  EXPECT_TRUE(std::isnan(mean_of_defined({})));
+}
+
 TEST(MeanInterval, ByHand) {
   const auto result = mean_interval({1, 3, std::nan(""), 2}, {"p", "p", "q", "q"}, 200, 1, 0.95);
   EXPECT_EQ(result.n, 3U);
