@@ -175,6 +175,12 @@ SurfaceDistances surface_distances(const MaskView& truth, const MaskView& predic
   return result;
 }
 
+double hd95_or_diagonal(const MaskView& truth, const MaskView& prediction, PixelSpacing spacing) {
+  const SurfaceDistances distances = surface_distances(truth, prediction, spacing);
+  if (distances.truth_pixels == 0 || distances.prediction_pixels > 0) return distances.hd95_max_of_directed;
+  return std::hypot((truth.rows - 1) * spacing.row, (truth.columns - 1) * spacing.column);
+}
+
 LabelledObjects label_objects(const MaskView& mask, int connectivity) {
   require_size(mask);
   if (connectivity != 4 && connectivity != 8) throw std::invalid_argument("label_objects: connectivity must be 4 or 8");

@@ -50,6 +50,10 @@ struct SurfaceDistances {
 /// Throws as overlap, and std::invalid_argument unless both spacings are > 0.
 SurfaceDistances surface_distances(const MaskView& truth, const MaskView& prediction, PixelSpacing spacing = {});
 
+/// hd95_max_of_directed for means over images, which a missed object must not leave: where only the prediction is empty, the
+/// largest distance that there is, the diagonal between the centres of the corner pixels. NaN where the truth is empty.
+double hd95_or_diagonal(const MaskView& truth, const MaskView& prediction, PixelSpacing spacing = {});
+
 /// Objects of a mask: pixels get 1 … count, 0 outside.
 struct LabelledObjects {
   std::vector<std::int32_t> label;   ///< rows * columns

@@ -12,6 +12,7 @@
 #include "tools/default_model.h"
 #include "tools/evaluation.h"
 #include "tools/progress.h"
+#include "tools/report/numbers.h"
 #include "tools/training_config.h"
 
 namespace clmnet::tools {
@@ -54,15 +55,22 @@ void write_predictions(const std::string& file, const std::vector<nets::Manifest
   std::ostringstream text;
   text << "image,patient_id,diagnosis,tumour";
   for (const auto& p : predictors) text << ",prob_" << p.name;
-  for (const auto& p : predictors) text << ",dice_" << p.name;
+  for (const auto& measure : kMapMeasures) {
+    for (const auto& p : predictors) text << ',' << measure.name << '_' << p.name;
+    text << ',' << measure.name << "_before_crf";
+  }
   text << '\n' << std::setprecision(9);
+  const auto add = [&](double value) {
+    text << ',';
+    if (!std::isnan(value)) text << value;
+  };
   for (std::size_t i = 0; i < rows.size(); ++i) {
     text << csv_field(rows[i].image.string()) << ',' << csv_field(rows[i].patient) << ',' << csv_field(rows[i].diagnosis)
          << ',' << rows[i].label;
     for (const auto& p : predictors) text << ',' << p.probability[i];
-    for (const auto& p : predictors) {
-      text << ',';
-      if (!std::isnan(p.dice[i])) text << p.dice[i];
+    for (const auto& measure : kMapMeasures) {
+      for (const auto& p : predictors) add((p.map.*measure.values)[i]);
+      add((predictors.front().map_before_crf.*measure.values)[i]);
     }
     text << '\n';
   }
@@ -71,7 +79,7 @@ void write_predictions(const std::string& file, const std::vector<nets::Manifest
 
 void print_table(const json& results) {
   std::cout << std::left << std::setw(12) << "" << std::right;
-  for (const char* name : {"AUC", "95 % CI", "accuracy", "precision", "recall", "F1", "Dice"}) {
+  for (const char* name : {"AUC", "95 % CI", "accuracy", "precision", "recall", "F1", "Dice", "HD95 um"}) {
     std::cout << std::setw(std::string(name) == "95 % CI" ? 18 : 11) << name;
   }
   std::cout << '\n';
@@ -79,11 +87,12 @@ void print_table(const json& results) {
     const std::string interval = r["auc_ci"].is_null() ? "-" : measure_text(r["auc_ci"][0]) + "-" + measure_text(r["auc_ci"][1]);
     std::cout << std::left << std::setw(12) << name << std::right << std::setw(11) << measure_text(r["auc"]) << std::setw(18) << interval;
     for (const char* key : {"accuracy", "precision", "recall", "f1", "dice"}) std::cout << std::setw(11) << measure_text(r[key]);
+    std::cout << std::setw(11) << (r["hd95_um"].is_null() ? "-" : fixed_text(r["hd95_um"], 1));
     std::cout << '\n';
   }
   const json& first = results.front();
   std::cout << "n " << first["n"] << " images, " << first["positives"] << " of tumour; interval: "
-            << first.value("auc_ci_method", "none") << '\n';
+            << first.value("auc_ci_method", "none") << '\n' << kMapConvention << '\n';
 }
 
 int run_evaluate(const EvaluateArgs& args, const Session& session) {
@@ -125,7 +134,8 @@ void add_evaluate(CLI::App& app, Session& session) {
   command->add_option("--validation-of", args->validation_of,
                       "Folder that `clmnet train` wrote: only the patients that it held out for validation");
   command->add_option("--test-of", args->test_of, "The same: only the patients of its test part")->excludes("--validation-of");
-  command->add_option("--predictions", args->predictions, "CSV to write, one row per image");
+  command->add_option("--predictions", args->predictions, "CSV to write, one row per image: probabilities, Dice, HD95 (hd95_um_, µm) and maps without tumour (map_empty_)");
+  command->footer(command->get_footer() + "\n" + kMapConvention + ".");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_flag("--tta", args->tta, "Test-time augmentation: means over the eight flips and quarter turns; eight times the work");
   command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();

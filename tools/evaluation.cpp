@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
-#include <limits>
 #include <sstream>
 
 #include "nets/blocks.h"
@@ -13,6 +12,8 @@
 #include "nets/training/calibration.h"
 #include "survival/groups.h"
 #include "survival/roc.h"
+#include "tools/map_score.h"
+#include "tools/report/numbers.h"
 #include "tools/stats/mean_interval.h"
 
 namespace clmnet::tools {
@@ -20,38 +21,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr int kResamples = 2000;
 constexpr std::uint64_t kBootstrapSeed = 1;
-
-/// How one map lies on a mask; NaN where undefined.
-struct MapScore {
-  double dice = kUndefined;
-  double false_share = kUndefined;
-};
-
-/// map [h,w], mask [H,W] (undefined: unknown).
-MapScore score_map(const torch::Tensor& map, const torch::Tensor& mask, double threshold) {
-  MapScore score;
-  if (!mask.defined()) return score;
-  const std::int64_t side = std::min(mask.size(0), mask.size(1));
-  const torch::Tensor truth =
-      mask.narrow(0, (mask.size(0) - side) / 2, side).narrow(1, (mask.size(1) - side) / 2, side).gt(0);
-  const torch::Tensor said = nets::resize_bilinear(map.unsqueeze(0).unsqueeze(0), side, side)[0][0].ge(threshold);
-  const double true_pixels = truth.sum().item<double>(), said_pixels = said.sum().item<double>();
-  if (true_pixels > 0) {
-    score.dice = 2 * said.logical_and(truth).sum().item<double>() / (true_pixels + said_pixels);
-  } else {
-    score.false_share = said_pixels / static_cast<double>(side * side);
-  }
-  return score;
-}
-
-void add_map(const torch::Tensor& map, const torch::Tensor& mask, Predictor& predictor) {
-  const MapScore score = score_map(map, mask, predictor.map_threshold);
-  predictor.dice.push_back(score.dice);
-  predictor.false_share.push_back(score.false_share);
-}
 
 /// The map after the CRF, which works at the resolution that slides' maps have.
 /// map [h,w], rgb uint8 [h,w,3]; [h,w] -> [h/px,w/px]
@@ -65,17 +36,38 @@ torch::Tensor refined_map(const torch::Tensor& map, const torch::Tensor& rgb, co
   return torch::from_blob(refined.data(), {height, width}).clone();
 }
 
-json number_or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
-
 json ratio(double part, double whole) { return whole > 0 ? json(part / whole) : json(); }
 
 /// Rows without a patient are each a patient of their own.
-survival::Groups patients_of(const std::vector<nets::ManifestRow>& rows) {
+std::string patient_of(const std::vector<nets::ManifestRow>& rows, std::size_t i) {
+  return rows[i].patient.empty() ? "image " + std::to_string(i) : rows[i].patient;
+}
+
+survival::Groups patients_with_class(const std::vector<nets::ManifestRow>& rows) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].label >= 0) names.push_back(rows[i].patient.empty() ? "image " + std::to_string(i) : rows[i].patient);
+    if (rows[i].label >= 0) names.push_back(patient_of(rows, i));
   }
   return survival::make_groups(names);
+}
+
+json map_measures(const Predictor& predictor, const std::vector<nets::ManifestRow>& rows) {
+  std::vector<std::string> patients;
+  for (std::size_t i = 0; i < rows.size(); ++i) patients.push_back(patient_of(rows, i));
+  json out;
+  const auto put = [&](const std::string& name, const std::vector<double>& values) {
+    const MeanInterval mean = mean_interval(values, patients, kResamples, kBootstrapSeed, 0.95);
+    out[name] = json_number(mean.mean);
+    out[name + "_ci"] = json::array({json_number(mean.lower), json_number(mean.upper)});
+  };
+  for (const auto& measure : kMapMeasures) {
+    const auto &after = predictor.map.*measure.values, &before = predictor.map_before_crf.*measure.values;
+    put(measure.name, after);
+    if (before.empty()) continue;
+    put(std::string(measure.name) + "_before_crf", before);
+    put(std::string(measure.name) + "_difference_crf", differences(after, before));
+  }
+  return out;
 }
 
 }  // namespace
@@ -108,12 +100,16 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
       const auto n = static_cast<std::int64_t>(i);
       torch::Tensor& mask = masks[batch.rows[i]];
       predictors[0].probability.push_back(1 - said.probability[n][0].item<double>());
-      add_map(mask.defined() ? refined_map(said.map[n], batch.rgb[n], model) : said.map[n], mask, predictors[0]);
-      predictors[0].dice_before_crf.push_back(score_map(said.map[n], mask, model.raw_map_threshold).dice);
+      const MapTruth truth = map_truth(mask, batch.mask[n], model);
+      const auto add = [&](const torch::Tensor& map, Predictor& predictor) {
+        predictor.false_share.push_back(add_map_score(map, truth, predictor.map_threshold, predictor.map));
+      };
+      add(mask.defined() ? refined_map(said.map[n], batch.rgb[n], model) : said.map[n], predictors[0]);
+      add_map_score(said.map[n], truth, model.raw_map_threshold, predictors[0].map_before_crf);
       for (std::size_t k = 1; k < predictors.size(); ++k) {
         const auto member = static_cast<std::int64_t>(k - 1);
         predictors[k].probability.push_back(1 - said.member_probability[n][member][0].item<double>());
-        add_map(said.member_map[n][member], mask, predictors[k]);
+        add(said.member_map[n][member], predictors[k]);
       }
       mask = torch::Tensor();
     }
@@ -159,15 +155,14 @@ json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& row
               {"ece", ece},
               {"auc", nullptr},
               {"auc_ci", nullptr},
-              {"dice", number_or_null(mean_of_defined(predictor.dice))},
-              {"false_tumour_share", number_or_null(mean_of_defined(predictor.false_share))}};
-  if (!predictor.dice_before_crf.empty()) out["dice_before_crf"] = number_or_null(mean_of_defined(predictor.dice_before_crf));
+              {"false_tumour_share", json_number(mean_of_defined(predictor.false_share))}};
+  out.update(map_measures(predictor, rows));
   if (tp + fn == 0 || fp + tn == 0) return out;
-  out["auc"] = number_or_null(survival::auc(scored));
+  out["auc"] = json_number(survival::auc(scored));
   const survival::Interval interval =
-      patients ? survival::bootstrap_auc(scored, survival::BootstrapUnit::cluster, patients_of(rows), kResamples, kBootstrapSeed)
+      patients ? survival::bootstrap_auc(scored, survival::BootstrapUnit::cluster, patients_with_class(rows), kResamples, kBootstrapSeed)
                : survival::delong(scored).interval(0.95);
-  out["auc_ci"] = json::array({number_or_null(interval.lower), number_or_null(interval.upper)});
+  out["auc_ci"] = json::array({json_number(interval.lower), json_number(interval.upper)});
   out["auc_ci_method"] = patients ? "bootstrap over patients, 2000 resamples" : "DeLong";
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include "nets/ensemble.h"
 #include "nets/training/manifest.h"
+#include "tools/map_measures.h"
 
 namespace clmnet::tools {
 
@@ -15,8 +16,8 @@ struct Predictor {
   std::string name;
   double class_threshold = 0.5, map_threshold = 0.5;
   std::vector<double> probability;  ///< of tumour, one per image
-  std::vector<double> dice;         ///< one per image; NaN without a known mask that holds tumour
-  std::vector<double> dice_before_crf;  ///< of the ensemble, whose dice is after the CRF; empty for a network
+  MapMeasures map;                  ///< of the ensemble after the CRF
+  MapMeasures map_before_crf;       ///< of the ensemble; empty for a network
   std::vector<double> false_share;  ///< share of the pixels called tumour, where the known mask is empty; else NaN
 };
 
@@ -30,8 +31,10 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
 std::string measure_text(const nlohmann::json& value);
 
 /// accuracy, precision, recall, f1 (at the predictor's threshold), auc, auc_ci (95 %; whole patients are resampled where the
-/// manifest knows them, else DeLong), dice (mean over images with
-/// tumour), ece (expected calibration error of the probability of tumour), n. Null where undefined.
+/// manifest knows them, else DeLong), ece (expected calibration error of the probability of tumour), false_tumour_share, n;
+/// each of kMapMeasures: the mean over images whose mask holds tumour, with _ci (95 %, whole patients are resampled; an image
+/// without a patient is one of its own), and for the ensemble the same as _before_crf and _difference_crf (after less before,
+/// image by image). Null where undefined.
 nlohmann::json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& rows);
 
 }  // namespace clmnet::tools

@@ -107,6 +107,23 @@ TEST(SurfaceDistancesTest, ByHand) {
   EXPECT_DOUBLE_EQ(surface_distances(truth, truth).hausdorff, 0);
 }
 
+// A 2 x 2 truth in a 4 x 5 image with pixels of 3 x 2 µm: the diagonal is three rows and four columns, hypot(9, 8).
+TEST(Hd95OrDiagonal, AnEmptyPredictionIsAsFarAsCanBe) {
+  const Drawn truth({".....", ".##..", ".##..", "....."}), none({".....", ".....", ".....", "....."});
+  EXPECT_DOUBLE_EQ(hd95_or_diagonal(truth, none, {3, 2}), std::hypot(9, 8));
+  EXPECT_TRUE(std::isnan(hd95_or_diagonal(none, truth, {3, 2})));
+  EXPECT_TRUE(std::isnan(hd95_or_diagonal(none, none, {3, 2})));
+  EXPECT_THROW(hd95_or_diagonal(truth, none, {0, 2}), std::invalid_argument);
+  EXPECT_THROW(hd95_or_diagonal(truth, Drawn({"."})), std::invalid_argument);
+}
+
+TEST(Hd95OrDiagonal, IsTheDistanceWhereBothHoldSomething) {
+  const Drawn truth({"#....", "....."}), prediction({"...#.", "....."}), far({"....#", "#...."});
+  EXPECT_DOUBLE_EQ(hd95_or_diagonal(truth, prediction, {3, 2}), 6);
+  EXPECT_DOUBLE_EQ(hd95_or_diagonal(truth, truth, {3, 2}), 0);
+  EXPECT_DOUBLE_EQ(hd95_or_diagonal(truth, far), surface_distances(truth, far).hd95_max_of_directed);
+}
+
 TEST(SurfaceDistancesTest, AgreeWithTryingAllPairs) {
   for (const PixelSpacing spacing : {PixelSpacing{1, 1}, PixelSpacing{0.25, 2}, PixelSpacing{3, 0.7}}) {
     for (int seed = 0; seed < 12; ++seed) {

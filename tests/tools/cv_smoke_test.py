@@ -63,7 +63,11 @@ class CvSmoke(unittest.TestCase):
                 self.assertTrue(0 <= lower <= upper <= 1, measure)
             self.assertEqual(len(predictor["folds"]["auc"]["values"]), 3)
             self.assertIn("by_patient", predictor)
-        self.assertIn("dice_before_crf", metrics["predictors"]["ensemble"])
+        ensemble = metrics["predictors"]["ensemble"]
+        for measure in ("dice", "hd95_um", "map_empty"):
+            change = ensemble[measure]["value"] - ensemble[f"{measure}_before_crf"]["value"]
+            self.assertAlmostEqual(ensemble[f"{measure}_difference_crf"]["value"], change, 6, measure)
+        self.assertLess(ensemble["hd95_um"]["value"], 2 ** 0.5 * 64 * 3.5)
         self.assertEqual(len(metrics["comparisons"]), 3)
         self.assertEqual(metrics["test"]["ensemble"]["n"], sum(row["tumour"] != "-1" for row in self.others))
 

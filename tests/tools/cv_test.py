@@ -168,6 +168,22 @@ class Runs(Drawn):
         self.assertEqual(case.load(self.path("whole", "metrics.json"))["test"]["ensemble"]["n"], 4)
         self.assertTrue(self.path("whole", "model/config.json").exists())
 
+    def test_predictions_of_an_older_version_are_made_again_without_training(self):
+        run = self.folder / "older"
+        shutil.copytree(self.folder / "killed", run)
+        fold = run / "repeat-1" / "fold-2"
+        whole = (fold / "predictions.csv").read_bytes()
+        rows = case.read_csv(fold / "predictions.csv")
+        case.write_csv(fold / "predictions.csv", [name for name in rows[0] if not re.match("hd95_um_|map_empty_", name)], rows)
+        weights = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
+        again = case.run([*self.command("older", *self.clinical(), "--test-manifest", str(self.folder / "others.csv"))])
+        self.assertEqual(again.returncode, 0, again.stderr[-2000:])
+        self.assertIn("fold 1/2 finished before, left as it is", again.stderr)
+        self.assertIn("fold 2/2 predictions.csv lacks 'hd95_um_ensemble'", again.stderr)
+        self.assertEqual((fold / "predictions.csv").read_bytes(), whole)
+        self.assertEqual({path: path.stat().st_mtime_ns for path in weights}, weights)
+        self.assertEqual((run / "metrics.json").read_bytes(), self.path("whole", "metrics.json").read_bytes())
+
     def test_another_configuration_in_the_same_folder_is_refused(self):
         result = case.run(self.command("whole"))
         self.assertEqual(result.returncode, 1)

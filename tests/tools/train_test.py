@@ -148,6 +148,25 @@ class Train(unittest.TestCase):
         for result in (once, eight):
             self.assertTrue(0 <= result["vgg16"]["ece"] <= 1)
 
+    def test_evaluates_maps_with_intervals_and_what_the_crf_adds(self):
+        table = self.folder / "predictions.csv"
+        done = subprocess.run([CLMNET, "evaluate", "--model", str(self.folder / "unbroken"), "--device", "cpu", "--manifest",
+                               str(self.folder / "images.csv"), "--predictions", str(table), "--json"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+        result = json.loads(done.stdout)
+        self.assertNotIn("hd95_um_before_crf", result["unet"])
+        with open(table, newline="") as file:
+            rows = list(csv.DictReader(file))
+        for measure in ("dice", "hd95_um", "map_empty"):
+            values = [(float(row[f"{measure}_ensemble"]), float(row[f"{measure}_before_crf"])) for row in rows if row[f"{measure}_ensemble"]]
+            self.assertEqual(len(values), sum(row["tumour"] == "1" for row in rows))
+            means = {measure: sum(after for after, _ in values) / len(values), f"{measure}_before_crf": sum(b for _, b in values) / len(values)}
+            means[f"{measure}_difference_crf"] = means[measure] - means[f"{measure}_before_crf"]
+            for name, mean in means.items():
+                self.assertAlmostEqual(result["ensemble"][name], mean, 6, name)
+                lower, upper = result["ensemble"][f"{name}_ci"]
+                self.assertTrue(lower - 1e-9 <= mean <= upper + 1e-9, name)
+
     def failing(self, change, out):
         (self.folder / f"{out}.toml").write_text(change(CONFIG))
         done = self.train(out, config=f"{out}.toml")

@@ -15,6 +15,7 @@
 #include "tools/cv/cv_results.h"
 #include "tools/cv/fold_jobs.h"
 #include "tools/report/gnuplot.h"
+#include "tools/report/numbers.h"
 #include "tools/report/text_table.h"
 #include "tools/run_folder.h"
 
@@ -137,11 +138,12 @@ void run_folds(const CvArgs& args, const TrainingSetup& setup, const CvData& dat
 }
 
 void print_summary(const json& summary, const json& survival, const fs::path& out) {
-  TextTable table({"", "AUC", "95% CI", "accuracy", "precision", "recall", "F1", "Dice"});
+  TextTable table({"", "AUC", "95% CI", "accuracy", "precision", "recall", "F1", "Dice", "HD95 (µm)"});
   const auto value = [](const json& measure) { return measure_text(measure["value"]); };
   for (const auto& [name, p] : summary["predictors"].items()) {
     table.add({name, value(p["auc"]), measure_text(p["auc"]["ci"][0]) + "-" + measure_text(p["auc"]["ci"][1]),
-               value(p["accuracy"]), value(p["precision"]), value(p["recall"]), value(p["f1"]), value(p["dice"])});
+               value(p["accuracy"]), value(p["precision"]), value(p["recall"]), value(p["f1"]), value(p["dice"]),
+               p["hd95_um"]["value"].is_null() ? "-" : fixed_text(p["hd95_um"]["value"], 1)});
   }
   std::cout << table.text();
   if (!survival.is_null()) {

@@ -22,11 +22,11 @@ CvTable fold_table(const std::vector<nets::ManifestRow>& rows, const std::vector
   for (const auto& row : rows)
     table.rows.push_back({row.image.string(), row.patient, row.diagnosis, row.label, place.repeat + 1, place.fold + 1});
   for (const auto& predictor : predictors) {
-    CvTable::Column column{predictor.name, predictor.probability, {}, predictor.dice};
+    CvTable::Column column{predictor.name, predictor.probability, {}, predictor.map};
     for (const double p : predictor.probability) column.called.push_back(p >= predictor.class_threshold ? 1 : 0);
     table.columns.push_back(std::move(column));
   }
-  table.dice_before_crf = predictors.front().dice_before_crf;
+  table.map_before_crf = predictors.front().map_before_crf;
   return table;
 }
 
@@ -63,6 +63,20 @@ CvFeatures features_of_rows(const CvData& data, const fs::path& model, const std
   return out;
 }
 
+/// Whether predictions.csv is there with all its columns; one of an older version is made again, which `bar` is told.
+bool has_predictions(const FoldPlace& place, ProgressBar* bar) {
+  const fs::path file = place.folder / "predictions.csv";
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return false;
+  const std::string missing = missing_cv_column(file);
+  if (missing.empty()) return true;
+  if (bar != nullptr) {
+    bar->line(place.label + "predictions.csv lacks '" + missing +
+              "', an older version wrote it: the fold is predicted again, its networks are kept");
+  }
+  return false;
+}
+
 }  // namespace
 
 void train_part(const CvData& data, const std::vector<nets::ManifestRow>& rows, const TrainingSetup& setup, std::uint64_t part,
@@ -96,7 +110,7 @@ std::vector<Predictor> predict_rows(const CvData& data, const fs::path& model, c
 
 bool is_finished(const FoldPlace& place) {
   std::error_code ignored;
-  return fs::exists(place.folder / "fold.json", ignored);
+  return fs::exists(place.folder / "fold.json", ignored) && has_predictions(place, nullptr);
 }
 
 void run_fold(const CvData& data, const TrainingSetup& setup, const FoldPlace& place, torch::Device device, ProgressBar& bar) {
@@ -104,7 +118,7 @@ void run_fold(const CvData& data, const TrainingSetup& setup, const FoldPlace& p
   std::error_code ignored;
   const FoldRows rows = rows_of_fold(data, place.repeat, place.fold);
   train_part(data, rows.train, setup, part_of_fold(place.repeat, place.fold), place.label, place.folder, device, bar);
-  if (!fs::exists(place.folder / "predictions.csv", ignored)) {
+  if (!has_predictions(place, &bar)) {
     write_cv_table(place.folder / "predictions.csv",
                    fold_table(rows.test, predict_rows(data, place.folder, rows.test, place.label, device, bar), place));
   }

@@ -29,11 +29,12 @@ std::vector<Predictor> predict_rows(const CvData& data, const std::filesystem::p
                                     ProgressBar& bar);
 
 /// One fold from its training to fold.json, which closes it: predictions.csv of the tested rows, features.h5 of the tested rows or,
-/// where there is a clinical table, of all. Each file is whole or absent and is not made again; with fold.json there is nothing to do.
+/// where there is a clinical table, of all. Each file is whole or absent and is not made again, but for a predictions.csv that
+/// lacks columns since an older version wrote it: that step is done again, and said.
 /// Throws whatever stopped it; what was done stays.
 void run_fold(const CvData& data, const TrainingSetup& setup, const FoldPlace& place, torch::Device device, ProgressBar& bar);
 
-/// True when fold.json is there.
+/// True when fold.json is there and predictions.csv has every column.
 bool is_finished(const FoldPlace& place);
 
 }  // namespace clmnet::tools

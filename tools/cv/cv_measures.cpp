@@ -118,8 +118,8 @@ json measures_of(const CvTable& table, const CvTable::Column& column) {
               {"precision", share([](bool, bool called) { return called; })},
               {"recall", share([](bool positive, bool) { return positive; })},
               {"specificity", share([](bool positive, bool) { return !positive; })},
-              {"brier", clustered_mean(squared_errors(data), patient)},
-              {"dice", clustered_mean(column.dice, patient)}};
+              {"brier", clustered_mean(squared_errors(data), patient)}};
+  for (const auto& measure : kMapMeasures) out[measure.name] = clustered_mean(column.map.*measure.values, patient);
   out["f1"] = clustered(patient, [&](const std::vector<std::size_t>& rows) {
     double hit = 0, wrong = 0;
     for (const std::size_t row : rows) {
@@ -147,15 +147,17 @@ std::vector<std::pair<std::string, double>> values_of(const CvTable& table, cons
   const survival::Scored data = scores_of(table, column);
   const survival::Confusion calls = confusion_of_calls(table, column);
   const survival::ProbabilityScores scores = survival::probability_scores(data);
-  return {{"auc", survival::auc(data)},
+  std::vector<std::pair<std::string, double>> out = {
+          {"auc", survival::auc(data)},
           {"accuracy", calls.accuracy.value},
           {"precision", calls.positive_predictive_value.value},
           {"recall", calls.sensitivity.value},
           {"specificity", calls.specificity.value},
           {"f1", calls.f1},
           {"brier", scores.brier},
-          {"calibration_error", scores.expected_calibration_error},
-          {"dice", mean_of_defined(column.dice)}};
+          {"calibration_error", scores.expected_calibration_error}};
+  for (const auto& measure : kMapMeasures) out.emplace_back(measure.name, mean_of_defined(column.map.*measure.values));
+  return out;
 }
 
 double calibration_error_before(const survival::Scored& data, const std::vector<double>& temperature) {

@@ -19,7 +19,8 @@ survival::Scored scores_of(const CvTable& table, const CvTable::Column& column);
 std::vector<std::string> patients_of(const CvTable& table);
 
 /// Measures of one column over the rows of a table without repeats, each {"value", "ci"}: auc, accuracy, precision, recall,
-/// specificity, f1, matthews, brier, calibration_error (ten bins of equal width), dice; null where undefined.
+/// specificity, f1, matthews, brier, calibration_error (ten bins of equal width) and kMapMeasures;
+/// null where undefined.
 /// "ci" is the 95 % percentile interval over resamples of whole patients, so that images of one patient do not count as
 /// independent. "confusion" holds the counts.
 nlohmann::json measures_of(const CvTable& table, const CvTable::Column& column);

@@ -4,6 +4,7 @@
 #include "tools/cv/html_page.h"
 #include "tools/cv/report_methods.h"
 #include "tools/cv/report_survival.h"
+#include "tools/map_measures.h"
 
 namespace clmnet::tools {
 namespace fs = std::filesystem;
@@ -36,11 +37,13 @@ std::string measures_table(const json& predictors, bool by_patient) {
 }
 
 std::string fold_table(const json& predictors) {
-  HtmlTable rows = {{"mean ± sd over folds", "AUC", "accuracy", "precision", "recall", "specificity", "F1", "Dice", "Brier"}};
+  HtmlTable rows = {{"mean ± sd over folds", "AUC", "accuracy", "precision", "recall", "specificity", "F1", "Brier", "Dice", "HD95 (µm)"}};
   for (const auto& [name, p] : predictors.items()) {
     std::vector<std::string> row = {name};
-    for (const char* key : {"auc", "accuracy", "precision", "recall", "specificity", "f1", "dice", "brier"})
-      row.push_back(number_cell(p["folds"][key]["mean"]) + " ± " + number_cell(p["folds"][key]["sd"]));
+    for (const char* key : {"auc", "accuracy", "precision", "recall", "specificity", "f1", "brier", "dice", "hd95_um"}) {
+      const int digits = std::string(key) == "hd95_um" ? 1 : 3;
+      row.push_back(number_cell(p["folds"][key]["mean"], digits) + " ± " + number_cell(p["folds"][key]["sd"], digits));
+    }
     rows.push_back(row);
   }
   return html_table(rows);
@@ -61,10 +64,19 @@ std::string comparison_table(const json& list) {
   return html_table(rows);
 }
 
-std::string crf_table(const json& ensemble) {
-  return html_table({{"ensemble's Dice (95% CI)", "before the CRF", "after the CRF", "after less before"},
-                     {"mean over images with tumour", interval_cell(ensemble["dice_before_crf"]), interval_cell(ensemble["dice"]),
-                      interval_cell(ensemble["dice_difference_crf"])}});
+/// The maps of every predictor; the ensemble's also before the CRF.
+std::string maps_table(const json& predictors) {
+  HtmlTable rows = {{"images with tumour (95% CI)"}};
+  for (const auto& measure : kMapMeasures) rows.front().push_back(measure.title);
+  const auto add = [&](const std::string& title, const json& predictor, const std::string& ending) {
+    rows.push_back({title});
+    for (const auto& measure : kMapMeasures)
+      rows.back().push_back(interval_cell(predictor[measure.name + ending], measure.decimals));
+  };
+  for (const auto& [name, p] : predictors.items()) add(name == "ensemble" ? "ensemble, after the CRF" : name, p, "");
+  add("ensemble, before the CRF", predictors["ensemble"], "_before_crf");
+  add("after less before the CRF", predictors["ensemble"], "_difference_crf");
+  return html_table(rows);
 }
 
 std::string calibration_table(const json& predictors) {
@@ -121,12 +133,12 @@ std::string example_pictures(const fs::path& run, const json& examples) {
 
 std::string test_section(const json& s) {
   if (!s.contains("test")) return "";
-  HtmlTable rows = {{"final model, other patients", "AUC (95% CI)", "accuracy", "precision", "recall", "F1", "Dice", "n"}};
+  HtmlTable rows = {{"final model, other patients", "AUC (95% CI)", "accuracy", "precision", "recall", "F1", "Dice", "HD95 (µm)", "n"}};
   for (const auto& [name, p] : s["test"].items()) {
     rows.push_back({name,
                     p["auc_ci"].is_null() ? number_cell(p["auc"]) : interval_cell({{"value", p["auc"]}, {"ci", p["auc_ci"]}}),
                     number_cell(p["accuracy"]), number_cell(p["precision"]), number_cell(p["recall"]), number_cell(p["f1"]),
-                    number_cell(p["dice"]), whole(p["n"])});
+                    number_cell(p["dice"]), number_cell(p["hd95_um"], 1), whole(p["n"])});
   }
   return "<h2 id=\"test\">Other patients</h2>\n<p>The model trained on all data, on the test manifest, whose patients it did not "
          "see.</p>\n" +
@@ -145,7 +157,9 @@ std::string opening(const json& s) {
          "device.</p>\n"
          "<nav><a href=\"#cohort\">Cohort</a><a href=\"#measures\">Measures</a><a href=\"#comparison\">Comparison</a><a "
          "href=\"#curves\">Curves</a><a href=\"#examples\">Examples</a>"
-         "<a href=\"#learning\">Learning</a><a href=\"#survival\">Survival</a><a href=\"#methods\">Methods</a><a "
+         "<a href=\"#learning\">Learning</a>" +
+         (s.contains("test") ? "<a href=\"#test\">Other patients</a>" : "") +
+         "<a href=\"#survival\">Survival</a><a href=\"#methods\">Methods</a><a "
          "href=\"#checklist\">Checklist</a></nav>\n";
 }
 
@@ -165,7 +179,7 @@ void write_cv_report(const fs::path& run, const CvReport& report) {
   body += "<h3>Fold by fold</h3>\n" + fold_table(predictors);
   body += "<h3>Confusion matrices</h3>\n<p class=\"note\">At the thresholds that each fold's validation part gave.</p>\n" +
           confusion_table(predictors);
-  body += "<h3>What the CRF adds</h3>\n" + crf_table(predictors["ensemble"]);
+  body += "<h3>Maps, and what the CRF adds</h3>\n<p class=\"note\">" + kMapConvention + ".</p>\n" + maps_table(predictors);
   body += "<h3>Calibration</h3>\n" + calibration_table(predictors);
   body +=
       "<h2 id=\"comparison\">Is the ensemble better?</h2>\n<p class=\"note\">DeLong and McNemar take images as independent; the "

@@ -42,7 +42,9 @@ json fold_by_fold(const CvTable& table, std::size_t c) {
   for (const auto& [key, rows] : folds) {
     const CvTable part = rows_of(table, rows);
     for (const auto& [name, value] : values_of(part, part.columns[c])) values[name].push_back(value);
-    if (c == 0) values["dice_before_crf"].push_back(mean_of_defined(part.dice_before_crf));
+    if (c > 0) continue;
+    for (const auto& measure : kMapMeasures)
+      values[std::string(measure.name) + "_before_crf"].push_back(mean_of_defined(part.map_before_crf.*measure.values));
   }
   json out = json::object();
   for (const auto& [name, list] : values) out[name] = spread(list);
@@ -90,17 +92,17 @@ json overall(const CvTable& joined, const CvTable& patients, std::size_t c) {
   return entry;
 }
 
-/// Dice before the CRF, and what the CRF adds image by image.
+/// Map measures before the CRF, and what the CRF adds image by image.
 void add_crf(json& entry, const CvTable& joined) {
   const auto interval = [&](const std::vector<double>& values) {
     const MeanInterval mean = mean_interval(values, patients_of(joined), kPatientResamples, kResampleSeed, 0.95);
     return json{{"value", json_number(mean.mean)}, {"ci", {json_number(mean.lower), json_number(mean.upper)}}};
   };
-  std::vector<double> difference;
-  for (std::size_t i = 0; i < joined.rows.size(); ++i)
-    difference.push_back(joined.columns[0].dice[i] - joined.dice_before_crf[i]);
-  entry["dice_before_crf"] = interval(joined.dice_before_crf);
-  entry["dice_difference_crf"] = interval(difference);
+  for (const auto& measure : kMapMeasures) {
+    const auto &after = joined.columns[0].map.*measure.values, &before = joined.map_before_crf.*measure.values;
+    entry[std::string(measure.name) + "_before_crf"] = interval(before);
+    entry[std::string(measure.name) + "_difference_crf"] = interval(differences(after, before));
+  }
 }
 
 json compare(const CvTable& table) {

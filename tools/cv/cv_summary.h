@@ -17,7 +17,7 @@ using FoldTemperatures = std::map<std::pair<int, int>, std::map<std::string, dou
 /// "predictors"   per column over all images (repeats joined): measures_of(), "average_precision", "calibration" {slope, intercept,
 ///                curve: [{predicted, observed, n}], networks also temperature and calibration error before it}, "by_patient":
 ///                measures_of() of by_patient(), and "folds": {measure: {"values", "mean", "sd"}}; the ensemble also
-///                "dice_before_crf" and "dice_difference_crf" (after less before, image by image)
+///                each of kMapMeasures with _before_crf and _difference_crf (after less before, image by image)
 /// "comparisons"  the ensemble against each network: difference of AUC with DeLong's paired test (images as independent) and
 ///                with resampled patients, McNemar's exact test; p corrected by Holm over the networks
 /// Measures that are undefined are null.

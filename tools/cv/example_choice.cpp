@@ -23,11 +23,11 @@ std::vector<ExampleChoice> choose_examples(const CvTable& table) {
   std::vector<std::size_t> with_dice, wrong;
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     if (table.rows[i].repeat != 1) continue;
-    if (!std::isnan(ensemble.dice[i])) with_dice.push_back(i);
+    if (!std::isnan(ensemble.map.dice[i])) with_dice.push_back(i);
     if ((ensemble.called[i] > 0) != (table.rows[i].label > 0)) wrong.push_back(i);
   }
   std::stable_sort(with_dice.begin(), with_dice.end(),
-                   [&](std::size_t a, std::size_t b) { return ensemble.dice[a] > ensemble.dice[b]; });
+                   [&](std::size_t a, std::size_t b) { return ensemble.map.dice[a] > ensemble.map.dice[b]; });
   std::stable_sort(wrong.begin(), wrong.end(), [&](std::size_t a, std::size_t b) { return surety(table, a) > surety(table, b); });
   std::vector<ExampleChoice> choices;
   const std::size_t some = std::min(kBestAndWorst, with_dice.size() / 2);
@@ -43,7 +43,7 @@ std::string example_caption(const CvTable& table, std::size_t i) {
   std::string text = (row.diagnosis.empty() ? "class " + std::to_string(row.label) : row.diagnosis) + ", patient " + row.patient +
                      ", fold " + std::to_string(row.fold) + ": probability of tumour " + fixed_text(ensemble.probability[i], 2) +
                      ", called " + (ensemble.called[i] > 0 ? "tumour" : "normal");
-  if (!std::isnan(ensemble.dice[i])) text += ", Dice " + fixed_text(ensemble.dice[i], 2);
+  if (!std::isnan(ensemble.map.dice[i])) text += ", Dice " + fixed_text(ensemble.map.dice[i], 2);
   return text;
 }
 

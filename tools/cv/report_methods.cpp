@@ -4,6 +4,7 @@
 
 #include "tools/cv/cv_measures.h"
 #include "tools/cv/html_page.h"
+#include "tools/map_measures.h"
 #include "tools/report/numbers.h"
 
 namespace clmnet::tools {
@@ -58,9 +59,9 @@ std::string split_text(const json& s, const json& configuration) {
 }
 
 std::string statistics_text() {
-  return "Measures: AUC (Mann-Whitney); accuracy, precision, recall, specificity, F1 and Matthews' correlation at the fold's own "
-         "threshold; Dice as the mean over images with tumour; Brier score; expected "
-         "calibration error in ten bins of equal width. 95 % intervals: percentiles of " +
+  return std::string("Measures: AUC (Mann-Whitney); accuracy, precision, recall, specificity, F1 and Matthews' correlation at the fold's own "
+         "threshold; Brier score; expected calibration error in ten bins of equal width. ") +
+         kMapConvention + ". 95 % intervals: percentiles of " +
          std::to_string(kPatientResamples) +
          " resamples of whole patients, so that images of one patient do not count as independent. The ensemble was compared "
          "with each network by DeLong's paired test and McNemar's exact test, which take images "

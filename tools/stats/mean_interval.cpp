@@ -19,6 +19,12 @@ double mean_of_defined(const std::vector<double>& values) {
   return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
 }
 
+std::vector<double> differences(const std::vector<double>& first, const std::vector<double>& second) {
+  std::vector<double> list;
+  for (std::size_t i = 0; i < first.size(); ++i) list.push_back(first[i] - second[i]);
+  return list;
+}
+
 MeanInterval mean_interval(const std::vector<double>& values, const std::vector<std::string>& unit, int resamples,
                            std::uint64_t seed, double level) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();

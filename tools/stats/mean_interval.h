@@ -9,6 +9,9 @@ namespace clmnet::tools {
 /// Mean of the values that are not NaN; NaN when none is.
 double mean_of_defined(const std::vector<double>& values);
 
+/// first less second, value by value; NaN where either is. Both have one length.
+std::vector<double> differences(const std::vector<double>& first, const std::vector<double>& second);
+
 /// A measure over images: NaN values are undefined, left out and not counted in n.
 struct MeanInterval {
   std::size_t n = 0;

@@ -31,10 +31,12 @@ CvTable forty_images() {
       const double p = std::min(0.999, std::max(0.001, 0.5 * random.uniform() + 0.4 * label));
       column.probability.push_back(p);
       column.called.push_back(p >= 0.45);
-      column.dice.push_back(label ? random.uniform() : std::nan(""));
+      column.map.dice.push_back(label ? random.uniform() : std::nan(""));
+      column.map.hd95_um.push_back(label ? 100 * random.uniform() : std::nan(""));
+      column.map.map_empty.push_back(label ? 0 : std::nan(""));
     }
-    table.dice_before_crf.push_back(table.columns[0].dice.back());
   }
+  table.map_before_crf = table.columns[0].map;
   return table;
 }
 
@@ -101,7 +103,7 @@ TEST_F(Page, IsOneFileThatLoadsNothing) {
 TEST_F(Page, HoldsTablesMethodsAndChecklists) {
   const std::string html = page();
   for (const char* text :
-       {"Fold by fold", "Confusion matrices", "What the CRF adds", "after Holm", "resamples of whole patients",
+       {"Fold by fold", "Confusion matrices", "what the CRF adds", "maps without tumour", "ensemble, before the CRF", "HD95 (µm)", "after Holm", "resamples of whole patients",
         "unet.learning_rate", "0.0005", "TRIPOD+AI 20a", "CLAIM 33", "3 images of unknown class were left out"}) {
     EXPECT_NE(html.find(text), std::string::npos) << text;
   }

@@ -22,9 +22,12 @@ CvTable four_images(int repeat = 1) {
                 {"b.png", "p2", "normal", 0, repeat, 1},
                 {"c.png", "p3", "cancer, late", 1, repeat, 2},
                 {"d.png", "p4", "normal", 0, repeat, 2}};
-  table.columns = {{"ensemble", {0.9, 0.1, 0.8, 0.2}, {1, 0, 1, 0}, {0.8, kNaN, 0.6, kNaN}},
-                   {"unet", {0.9, 0.6, 0.5, 0.2}, {1, 1, 0, 0}, {0.7, kNaN, kNaN, kNaN}}};
-  table.dice_before_crf = {0.9, kNaN, 0.7, kNaN};
+  const auto maps = [](double dice, double other, double hd95_um, double far, double empty) {
+    return MapMeasures{{dice, kNaN, other, kNaN}, {hd95_um, kNaN, far, kNaN}, {0, kNaN, empty, kNaN}};
+  };
+  table.columns = {{"ensemble", {0.9, 0.1, 0.8, 0.2}, {1, 0, 1, 0}, maps(0.8, 0.6, 4, 10, 0)},
+                   {"unet", {0.9, 0.6, 0.5, 0.2}, {1, 1, 0, 0}, maps(0.7, 0, 6, 90.5, 1)}};
+  table.map_before_crf = maps(0.9, 0.7, 5, 13, 0);
   return table;
 }
 
@@ -40,6 +43,15 @@ TEST(CvSummary, OfFourImagesByHand) {
   EXPECT_DOUBLE_EQ(ensemble["dice"]["value"], 0.7);
   EXPECT_DOUBLE_EQ(ensemble["dice_before_crf"]["value"], 0.8);
   EXPECT_NEAR(ensemble["dice_difference_crf"]["value"].get<double>(), -0.1, 1e-12);
+  EXPECT_DOUBLE_EQ(ensemble["hd95_um"]["value"], 7);
+  EXPECT_DOUBLE_EQ(ensemble["hd95_um"]["ci"][0], 4);  // two patients with tumour: a resample may hold one of them twice
+  EXPECT_DOUBLE_EQ(ensemble["hd95_um"]["ci"][1], 10);
+  EXPECT_DOUBLE_EQ(ensemble["hd95_um_before_crf"]["value"], 9);
+  EXPECT_DOUBLE_EQ(ensemble["hd95_um_difference_crf"]["value"], -2);
+  EXPECT_DOUBLE_EQ(ensemble["hd95_um_difference_crf"]["ci"][0], -3);  // paired: -1 and -3
+  EXPECT_DOUBLE_EQ(ensemble["hd95_um_difference_crf"]["ci"][1], -1);
+  EXPECT_DOUBLE_EQ(ensemble["folds"]["hd95_um_before_crf"]["mean"], 9);
+  EXPECT_DOUBLE_EQ(ensemble["by_patient"]["hd95_um"]["value"], 7);
   EXPECT_NEAR(ensemble["brier"]["value"].get<double>(), (0.01 + 0.01 + 0.04 + 0.04) / 4, 1e-12);
   const auto& unet = s["predictors"]["unet"];
   EXPECT_DOUBLE_EQ(unet["auc"]["value"], 0.75);  // 0.5 below 0.6: one of four pairs
@@ -47,6 +59,9 @@ TEST(CvSummary, OfFourImagesByHand) {
   EXPECT_DOUBLE_EQ(unet["precision"]["value"], 0.5);
   EXPECT_DOUBLE_EQ(unet["recall"]["value"], 0.5);
   EXPECT_DOUBLE_EQ(unet["f1"]["value"], 0.5);  // one hit, one missed, one false
+  EXPECT_DOUBLE_EQ(unet["map_empty"]["value"], 0.5);  // of two images with tumour
+  EXPECT_DOUBLE_EQ(unet["hd95_um"]["value"], 48.25);
+  EXPECT_FALSE(unet.contains("hd95_um_before_crf"));
   EXPECT_DOUBLE_EQ(unet["matthews"]["value"], 0);
   EXPECT_EQ(unet["confusion"]["false_positive"], 1);
   EXPECT_DOUBLE_EQ(unet["folds"]["auc"]["mean"], 1);  // within each fold the order is right
@@ -121,7 +136,9 @@ TEST(ByPatient, IsPositiveWhereOneImageIs) {
   EXPECT_DOUBLE_EQ(patients.columns[0].probability[1], 0.8);
   EXPECT_EQ(patients.columns[1].called[0], 1);
   EXPECT_EQ(patients.columns[1].called[1], 0);
-  EXPECT_DOUBLE_EQ(patients.columns[0].dice[1], 0.6);
+  EXPECT_DOUBLE_EQ(patients.columns[0].map.dice[1], 0.6);
+  EXPECT_DOUBLE_EQ(patients.columns[1].map.hd95_um[1], 90.5);
+  EXPECT_TRUE(std::isnan(patients.columns[0].map.hd95_um[0]) == std::isnan(patients.columns[0].map.dice[0]));
 }
 
 TEST(ChooseExamples, BestWorstAndWrong) {
@@ -151,14 +168,25 @@ TEST(CvTable, ComesBackFromItsFile) {
   EXPECT_EQ(table.columns[1].name, "unet");
   EXPECT_EQ(table.columns[1].called, four_images().columns[1].called);
   EXPECT_DOUBLE_EQ(table.columns[0].probability[2], 0.8);
-  EXPECT_TRUE(std::isnan(table.columns[0].dice[1]));
-  EXPECT_DOUBLE_EQ(table.dice_before_crf[0], 0.9);
+  EXPECT_TRUE(std::isnan(table.columns[0].map.dice[1]));
+  EXPECT_DOUBLE_EQ(table.columns[1].map.hd95_um[2], 90.5);
+  EXPECT_TRUE(std::isnan(table.columns[1].map.hd95_um[3]));
+  EXPECT_DOUBLE_EQ(table.columns[1].map.map_empty[2], 1);
+  EXPECT_DOUBLE_EQ(table.map_before_crf.dice[0], 0.9);
+  EXPECT_DOUBLE_EQ(table.map_before_crf.hd95_um[2], 13);
+  EXPECT_EQ(missing_cv_column(folder / "predictions.csv"), "");
 }
 
 TEST(CvTable, RefusesOtherFilesAndMixedNetworks) {
   const test::TemporaryFolder folder;
   write_atomically(folder / "other.csv", "image,fold\na,1\n");
   EXPECT_THROW(read_cv_table(folder / "other.csv"), InputError);
+  EXPECT_EQ(missing_cv_column(folder / "other.csv"), "patient_id");
+  EXPECT_THROW(missing_cv_column(folder / "absent.csv"), InputError);
+  write_atomically(folder / "older.csv", "image,patient_id,diagnosis,tumour,repeat,fold,prob_ensemble,called_ensemble,dice_ensemble,"
+                                         "dice_before_crf\na,p,cancer,1,1,1,0.5,1,0.5,0.4\n");
+  EXPECT_EQ(missing_cv_column(folder / "older.csv"), "hd95_um_ensemble");
+  EXPECT_THROW(read_cv_table(folder / "older.csv"), InputError);
   write_atomically(folder / "short.csv", "image,prob_ensemble\na,0.5\n");
   EXPECT_THROW(read_cv_table(folder / "short.csv"), InputError);
   CvTable table = four_images(), more = four_images();

@@ -1,0 +1,66 @@
+#include "tools/map_score.h"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+
+#include "nets/blocks.h"
+#include "survival/segmentation.h"
+
+namespace clmnet::tools {
+namespace {
+
+constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+
+/// [h,w] -> [h/px,w/px]
+torch::Tensor pooled(const torch::Tensor& map, std::int64_t px) {
+  return torch::avg_pool2d(map.to(torch::kFloat32).unsqueeze(0), px)[0];
+}
+
+/// The mask must be uint8 and contiguous, and outlive the view.
+survival::MaskView view_of(const torch::Tensor& mask) {
+  return {static_cast<int>(mask.size(0)), static_cast<int>(mask.size(1)),
+          std::span(mask.data_ptr<std::uint8_t>(), static_cast<std::size_t>(mask.numel()))};
+}
+
+void add_boundary(const torch::Tensor& map, const MapTruth& truth, double threshold, MapMeasures& measures) {
+  const torch::Tensor coarse = map.sizes() == truth.coarse.sizes() ? map : pooled(map, truth.map_px);
+  const torch::Tensor said = coarse.ge(threshold).to(torch::kUInt8).contiguous();
+  const double distance =
+      survival::hd95_or_diagonal(view_of(truth.coarse), view_of(said), {truth.map_um_per_px, truth.map_um_per_px});
+  measures.hd95_um.push_back(distance);
+  measures.map_empty.push_back(std::isnan(distance) ? kUndefined : said.any().item<bool>() ? 0 : 1);
+}
+
+}  // namespace
+
+MapTruth map_truth(const torch::Tensor& mask, const torch::Tensor& patch_mask, const nets::ModelConfig& model) {
+  MapTruth truth;
+  if (!mask.defined()) return truth;
+  const std::int64_t side = std::min(mask.size(0), mask.size(1));
+  truth.own = mask.narrow(0, (mask.size(0) - side) / 2, side).narrow(1, (mask.size(1) - side) / 2, side).gt(0).to(torch::kUInt8);
+  truth.coarse = pooled(patch_mask.gt(0), model.map_px).ge(0.5).to(torch::kUInt8).contiguous();
+  truth.map_px = model.map_px;
+  truth.map_um_per_px = model.spacing_um_per_px * static_cast<double>(model.map_px);
+  return truth;
+}
+
+double add_map_score(const torch::Tensor& map, const MapTruth& truth, double threshold, MapMeasures& measures) {
+  double true_pixels = 0, said_pixels = 0, side = 0;
+  torch::Tensor said;
+  if (truth.own.defined()) {
+    side = static_cast<double>(truth.own.size(0));
+    said = nets::resize_bilinear(map.unsqueeze(0).unsqueeze(0), truth.own.size(0), truth.own.size(1))[0][0].ge(threshold);
+    true_pixels = truth.own.sum().item<double>();
+    said_pixels = said.sum().item<double>();
+  }
+  if (true_pixels == 0) {
+    for (const auto& measure : kMapMeasures) (measures.*measure.values).push_back(kUndefined);
+    return truth.own.defined() ? said_pixels / (side * side) : kUndefined;
+  }
+  measures.dice.push_back(2 * said.logical_and(truth.own).sum().item<double>() / (true_pixels + said_pixels));
+  add_boundary(map, truth, threshold, measures);
+  return kUndefined;
+}
+
+}  // namespace clmnet::tools
