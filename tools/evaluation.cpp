@@ -160,7 +160,8 @@ json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& row
   if (tp + fn == 0 || fp + tn == 0) return out;
   out["auc"] = json_number(survival::auc(scored));
   const survival::Interval interval =
-      patients ? survival::bootstrap_auc(scored, survival::BootstrapUnit::cluster, patients_with_class(rows), kResamples, kBootstrapSeed)
+      patients ? survival::bootstrap_auc(scored, survival::BootstrapUnit::cluster, patients_with_class(rows), kResamples,
+                                         kBootstrapSeed)
                : survival::delong(scored).interval(0.95);
   out["auc_ci"] = json::array({json_number(interval.lower), json_number(interval.upper)});
   out["auc_ci_method"] = patients ? "bootstrap over patients, 2000 resamples" : "DeLong";

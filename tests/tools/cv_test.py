@@ -10,6 +10,7 @@ import unittest
 import cv_case as case
 
 CLMNET = sys.argv.pop(1)
+REPORT = pathlib.Path(sys.argv.pop(1)) if sys.argv[1:] and sys.argv[1].endswith(".html") else None  # where a report is left for cv_report
 CONFIG = str(case.ROOT / "configs" / "cv-smoke.toml")
 
 
@@ -106,6 +107,9 @@ class Runs(Drawn):
             killed, lambda: '"survival"' in cls.text("killed", "progress.json"))
         cls.no_result_yet = not (cls.folder / "killed" / "survival.json").exists()
         cls.last = case.run(killed)
+        if REPORT and cls.whole.returncode == 0:
+            REPORT.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(cls.folder / "whole" / "report.html", REPORT)
 
     @classmethod
     def text(cls, out, name):

@@ -37,7 +37,8 @@ std::string measures_table(const json& predictors, bool by_patient) {
 }
 
 std::string fold_table(const json& predictors) {
-  HtmlTable rows = {{"mean ± sd over folds", "AUC", "accuracy", "precision", "recall", "specificity", "F1", "Brier", "Dice", "HD95 (µm)"}};
+  HtmlTable rows = {{"mean ± sd over folds", "AUC", "accuracy", "precision", "recall", "specificity", "F1", "Brier", "Dice",
+                     "HD95 (µm)"}};
   for (const auto& [name, p] : predictors.items()) {
     std::vector<std::string> row = {name};
     for (const char* key : {"auc", "accuracy", "precision", "recall", "specificity", "f1", "brier", "dice", "hd95_um"}) {
@@ -133,7 +134,8 @@ std::string example_pictures(const fs::path& run, const json& examples) {
 
 std::string test_section(const json& s) {
   if (!s.contains("test")) return "";
-  HtmlTable rows = {{"final model, other patients", "AUC (95% CI)", "accuracy", "precision", "recall", "F1", "Dice", "HD95 (µm)", "n"}};
+  HtmlTable rows = {{"final model, other patients", "AUC (95% CI)", "accuracy", "precision", "recall", "F1", "Dice",
+                     "HD95 (µm)", "n"}};
   for (const auto& [name, p] : s["test"].items()) {
     rows.push_back({name,
                     p["auc_ci"].is_null() ? number_cell(p["auc"]) : interval_cell({{"value", p["auc"]}, {"ci", p["auc_ci"]}}),

@@ -17,9 +17,12 @@ table{border-collapse:collapse;margin:.6em 0;font-size:13px}th,td{padding:.25em 
 td{white-space:nowrap}table.text td{white-space:normal}p{max-width:1000px}table.text{max-width:1000px}
 th:first-child,td:first-child,table.text th,table.text td{text-align:left}thead th{border-bottom:2px solid #555}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(400px,1fr));gap:1.2em}.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:1em}
-figure{margin:0}figure img{max-width:100%;height:auto;border:1px solid #eee}figcaption{font-size:13px;color:#444}
+figure{margin:0}figure img{box-sizing:border-box;max-width:100%;height:auto;border:1px solid #eee}figcaption{font-size:13px;color:#444}
 button{font:inherit;font-size:13px;margin:0 .5em 1em 0}pre{background:#f4f4f4;padding:1em;overflow:auto;font-size:12px}
-.note{color:#555}.warning{background:#fff3cd;border:1px solid #d0a000;padding:.6em 1em}nav a{margin-right:1em}@media print{button,nav{display:none}})";
+.note{color:#555}.warning{background:#fff3cd;border:1px solid #d0a000;padding:.6em 1em}nav a{margin-right:1em}
+@media print{@page{size:A4 landscape;margin:12mm}button,nav{display:none}body{font-size:11px;margin:0;max-width:none;padding:0}
+.scroll,pre{overflow:visible}table{font-size:9px}td{white-space:normal}tr,figure{break-inside:avoid}h2,h3{break-after:avoid}
+pre{white-space:pre-wrap;font-size:9px}.figures{grid-template-columns:repeat(2,minmax(0,1fr))}.pictures{grid-template-columns:repeat(4,minmax(0,1fr))}})";
 
 constexpr const char* kScript = R"(function cells(t){return [...t.rows].map(r=>[...r.cells].map(c=>c.textContent.trim()))}
 function csv(r){return r.map(c=>c.map(x=>'"'+x.replaceAll('"','""')+'"').join(',')).join('\n')}

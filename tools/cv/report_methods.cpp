@@ -59,8 +59,9 @@ std::string split_text(const json& s, const json& configuration) {
 }
 
 std::string statistics_text() {
-  return std::string("Measures: AUC (Mann-Whitney); accuracy, precision, recall, specificity, F1 and Matthews' correlation at the fold's own "
-         "threshold; Brier score; expected calibration error in ten bins of equal width. ") +
+  return std::string(
+             "Measures: AUC (Mann-Whitney); accuracy, precision, recall, specificity, F1 and Matthews' correlation at the fold's "
+             "own threshold; Brier score; expected calibration error in ten bins of equal width. ") +
          kMapConvention + ". 95 % intervals: percentiles of " +
          std::to_string(kPatientResamples) +
          " resamples of whole patients, so that images of one patient do not count as independent. The ensemble was compared "
