@@ -24,6 +24,10 @@ int run_export(const ExportArgs& args, const Session& session) {
     throw InputError(out.string() + ": is not empty; give another -o");
   }
   const nets::ModelConfig config = nets::read_model_config(folder);
+  if (config.stain) {
+    std::cerr << "warning: the model wants colours normalised (" << config.stain->method
+              << "); the program that is written takes them as they are, so normalise before it\n";
+  }
   nets::export_torchscript(config, nets::load_members(folder, config), out);
   if (session.json) {
     print_json({{"model", out.string()}, {"files", {"config.json", "torchscript_model.pt"}}});
