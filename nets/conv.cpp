@@ -2,6 +2,8 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include "nets/winograd/winograd.h"
+
 namespace clmnet::nets {
 namespace nn = torch::nn;
 
@@ -46,7 +48,7 @@ std::optional<torch::Tensor> optional(const torch::Tensor& tensor) {
 
 }  // namespace
 
-void ConvImpl::fold(const torch::Tensor& x, const nn::BatchNorm2dImpl* norm) {
+std::pair<torch::Tensor, torch::Tensor> ConvImpl::folded(const nn::BatchNorm2dImpl* norm) const {
   torch::Tensor w = weight.to(torch::kFloat64), b = bias.defined() ? bias.to(torch::kFloat64) : torch::Tensor();
   if (norm != nullptr) {
     const torch::Tensor scale = norm->weight.to(torch::kFloat64) / torch::sqrt(norm->running_var.to(torch::kFloat64) + norm->options.eps());
@@ -54,6 +56,11 @@ void ConvImpl::fold(const torch::Tensor& x, const nn::BatchNorm2dImpl* norm) {
     w = w * scale.view({-1, 1, 1, 1});
     b = b.defined() ? b * scale + shift : shift;
   }
+  return {w, b};
+}
+
+void ConvImpl::fold(const torch::Tensor& x, const nn::BatchNorm2dImpl* norm) {
+  const auto [w, b] = folded(norm);
   folded_weight_ = w.to(weight.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
   if (b.defined()) folded_bias_ = b.to(weight.scalar_type());
   packed_ = weight.is_cpu() && weight.scalar_type() == torch::kFloat32 && at::hasMKLDNN();
@@ -72,6 +79,16 @@ torch::Tensor ConvImpl::run_plain(const torch::Tensor& x, const ConvTail& tail) 
 
 torch::Tensor ConvImpl::run(const torch::Tensor& x, const ConvTail& tail) {
   if (!prepared_ || is_training() || torch::GradMode::is_enabled()) return run_plain(x, tail);
+  const bool float_on_cpu = weight.is_cpu() && weight.scalar_type() == torch::kFloat32;
+  if (!float_on_cpu || tail.add.defined() || !WinogradConv::pays(options, x)) return run_folded(x, tail);
+  if (!winograd_) {
+    const auto [w, b] = folded(tail.norm);
+    winograd_ = std::make_shared<const WinogradConv>(w, b, options);
+  }
+  return winograd_->forward(x, tail.relu);
+}
+
+torch::Tensor ConvImpl::run_folded(const torch::Tensor& x, const ConvTail& tail) {
   if (!folded_weight_.defined()) fold(x, tail.norm);
   const at::IntArrayRef padding = padding_of(options);
   const auto bias_or_none = optional(folded_bias_);

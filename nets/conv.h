@@ -2,10 +2,14 @@
 
 #include <cstddef>
 #include <limits>
+#include <memory>
+#include <utility>
 
 #include "nets/torch.h"
 
 namespace clmnet::nets {
+
+class WinogradConv;
 
 /// What a convolution's output goes through before anybody else sees it, in this order.
 struct ConvTail {
@@ -16,8 +20,9 @@ struct ConvTail {
 
 /// torch's Conv2d, with its keys, that can be prepared for inference: what follows is then part of the convolution.
 /// Prepared, and outside training and autograd, the normalisation is folded into weights and bias (Jacob et al. 2018,
-/// arXiv:1712.05877), weights lie in oneDNN's own layout (CPU, float32) or with channels last, sum and ReLU are done while the
-/// output is in the cache. The folded copy is made at the first such call; weights that change later are not seen.
+/// arXiv:1712.05877), weights lie as the faster of oneDNN and WinogradConv wants them (CPU, float32) or with channels last, sum
+/// and ReLU are done while the output is in the cache. A folded copy is made at the first call that needs it; weights that
+/// change later are not seen.
 /// Results differ from the plain ones by rounding. One thread at a time may call it.
 class ConvImpl : public torch::nn::Conv2dImpl {
  public:
@@ -30,11 +35,15 @@ class ConvImpl : public torch::nn::Conv2dImpl {
 
  private:
   torch::Tensor run_plain(const torch::Tensor& x, const ConvTail& tail);
+  torch::Tensor run_folded(const torch::Tensor& x, const ConvTail& tail);
+  /// Weight and bias with the normalisation in them, float64; the bias may be undefined.
+  std::pair<torch::Tensor, torch::Tensor> folded(const torch::nn::BatchNorm2dImpl* norm) const;
   void fold(const torch::Tensor& x, const torch::nn::BatchNorm2dImpl* norm);
 
   bool prepared_ = false;
-  torch::Tensor folded_weight_, folded_bias_;  // empty until the first prepared call
-  bool packed_ = false;                        // folded_weight_ is in oneDNN's layout
+  torch::Tensor folded_weight_, folded_bias_;     // empty until the first call that needs them
+  bool packed_ = false;                           // folded_weight_ is in oneDNN's layout
+  std::shared_ptr<const WinogradConv> winograd_;  // empty until the first call that needs it
 };
 TORCH_MODULE(Conv);
 
