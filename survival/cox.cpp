@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "survival/cox_by_deaths.h"
 #include "survival/distributions.h"
 #include "survival/linear_algebra.h"
 #include "survival/undefined.h"
@@ -17,6 +18,8 @@ namespace {
 constexpr double kOverflow = 709.78;             // exp of it: R's coxph halves the step there
 constexpr double kFlatness = 1e6;               // variance at the end over 1 / information at 0: the likelihood has gone flat
 constexpr double kDivergenceTolerance = 1e-7;  // of the coefficient, as sqrt of R's usual eps
+constexpr double kConstant = 1e-9;             // information of a covariate that does not vary, over the largest
+constexpr double kFewProducts = 2e6;           // n p^2 up to which an evaluation in R's own order takes milliseconds
 
 void require_valid_model(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options) {
   require_valid(outcome);
@@ -35,11 +38,13 @@ void require_valid_model(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outco
 TestResult test_of(double chi_squared, int df) { return {chi_squared, df, chi_squared_upper(chi_squared, df)}; }
 
 /// Newton's method from 0 with step halving. Where it stops decides the digits of a likelihood without a maximum, so steps,
-/// tolerance and the order of the checks are those of R's coxph (survival 3.5-3).
+/// tolerance and the order of the checks are those of R's coxph (survival 3.5-3). `evaluate` gives value, gradient and
+/// information at p coefficients; a likelihood that is not finite is taken for a step too far.
 struct Newton {
-  Newton(const CoxLikelihood& likelihood, const CoxOptions& options) {
-    beta.setZero(likelihood.covariates());
-    current = likelihood.evaluate(beta, true);
+  template <typename Evaluate>
+  Newton(Evaluate evaluate, Eigen::Index p, const CoxOptions& options) {
+    beta.setZero(p);
+    current = evaluate(beta);
     log_likelihood_null = current.log_likelihood;
     start_information = current.information.diagonal();
     LenientCholesky factor(current.information);
@@ -49,9 +54,9 @@ struct Newton {
     Eigen::VectorXd next = beta + first;
     int halvings = 0;
     for (iterations = 1; iterations <= options.max_iterations; ++iterations) {
-      const auto candidate = likelihood.evaluate(next, true);
+      const CoxLikelihood::Value candidate = evaluate(next);
       const bool usable = std::isfinite(candidate.log_likelihood) && candidate.gradient.allFinite() &&
-                          candidate.information.allFinite() && (likelihood.x() * next).maxCoeff() < kOverflow;
+                          candidate.information.allFinite();
       if (usable && std::abs(1 - current.log_likelihood / candidate.log_likelihood) <= options.tolerance) {
         current = candidate;
         beta = next;
@@ -90,25 +95,46 @@ struct Newton {
     }
     // No maximum was reached, and the information is no covariance: errors are those with the other coefficients held.
     covariance.setZero(beta.size(), beta.size());
-    for (const Eigen::Index j : kept) {
+    kept.clear();
+    for (Eigen::Index j = 0; j < beta.size(); ++j) {
+      if (start_information[j] > kConstant * start_information.maxCoeff()) kept.push_back(j);
       if (current.information(j, j) > 0) covariance(j, j) = 1 / current.information(j, j);
     }
   }
 };
 
-/// What R's coxph divides a covariate by: 1 where it has only -1, 0 and 1, else the mean distance from its mean; 0 for a
-/// constant.
+/// What R's coxph divides a covariate by: 1 where it has only -1, 0 and 1 or is constant, else the mean distance from its mean.
 Eigen::RowVectorXd column_scale(const Eigen::Ref<const Eigen::MatrixXd>& x) {
   const Eigen::RowVectorXd mean = x.colwise().mean();
   Eigen::RowVectorXd scale = (x.rowwise() - mean).cwiseAbs().colwise().mean();
   for (Eigen::Index j = 0; j < scale.size(); ++j) {
-    if (!(scale[j] > 1e-12 * std::abs(mean[j]))) {
-      scale[j] = 0;
-    } else if ((x.col(j).array() == -1 || x.col(j).array() == 0 || x.col(j).array() == 1).all()) {
-      scale[j] = 1;
-    }
+    const auto column = x.col(j).array();
+    const bool constant = !(scale[j] > 1e-12 * std::abs(mean[j]));
+    if (constant || (column == -1 || column == 0 || column == 1).all()) scale[j] = 1;
   }
   return scale;
+}
+
+/// A maximum and what turns its coefficients into those of the data.
+struct Maximum {
+  Newton newton;
+  Eigen::VectorXd multiplier;   ///< p
+};
+
+/// `likelihood` is that of x divided by `scale`. Small data are summed in R's own order instead.
+Maximum maximise(const CoxLikelihood& likelihood, const Eigen::RowVectorXd& scale, const Eigen::Ref<const Eigen::MatrixXd>& x,
+                 const Outcome& outcome, const Groups* strata, const CoxOptions& options) {
+  const Eigen::Index p = x.cols();
+  if (outcome.entry.empty() && static_cast<double>(x.rows() * p) * static_cast<double>(p) <= kFewProducts) {
+    const CoxByDeaths by_deaths(x, outcome, strata, options.ties);
+    return {Newton([&](const Eigen::VectorXd& beta) { return by_deaths.evaluate(beta); }, p, options), by_deaths.scale()};
+  }
+  const auto evaluate = [&](const Eigen::VectorXd& beta) {
+    CoxLikelihood::Value value = likelihood.evaluate(beta, true);
+    if (!((likelihood.x() * beta).maxCoeff() < kOverflow)) value.log_likelihood = -kInfinity;
+    return value;
+  };
+  return {Newton(evaluate, p, options), scale.cwiseInverse()};
 }
 
 Eigen::MatrixXd spread(const Eigen::MatrixXd& part, const std::vector<Eigen::Index>& kept, Eigen::Index p) {
@@ -184,11 +210,10 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
   model.linear_predictor = Eigen::VectorXd::Zero(x.rows());
   const Groups* strata = options.strata ? &*options.strata : nullptr;
   const Eigen::RowVectorXd scale = column_scale(x);
-  Eigen::MatrixXd scaled = x;
-  for (Eigen::Index j = 0; j < p; ++j) scaled.col(j) /= scale[j] > 0 ? scale[j] : 1.0;
+  Eigen::MatrixXd scaled = x * scale.cwiseInverse().asDiagonal();
   const CoxLikelihood likelihood(scaled, outcome, strata, options.ties);
   scaled.resize(0, 0);
-  const Newton newton(likelihood, options);
+  const auto [newton, multiplier] = maximise(likelihood, scale, x, outcome, strata, options);
   model.log_likelihood_null = model.log_likelihood = newton.log_likelihood_null;
   const auto& kept = newton.kept;
   if (model.events == 0 || kept.empty()) {
@@ -198,10 +223,10 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
     if (options.with_concordance) add_concordance(model, outcome, options);
     return model;
   }
-  const Eigen::VectorXd kept_scale = scale(kept).transpose();
-  model.coefficient(kept) = newton.beta(kept).cwiseQuotient(kept_scale);
+  const Eigen::VectorXd kept_multiplier = multiplier(kept);
+  model.coefficient(kept) = newton.beta(kept).cwiseProduct(kept_multiplier);
   const Eigen::MatrixXd covariance = newton.covariance(kept, kept);
-  model.covariance = spread(covariance.cwiseQuotient(kept_scale * kept_scale.transpose()), kept, p);
+  model.covariance = spread(covariance.cwiseProduct(kept_multiplier * kept_multiplier.transpose()), kept, p);
   model.std_err = model.covariance.diagonal().cwiseSqrt();
   model.log_likelihood = newton.current.log_likelihood;
   model.iterations = newton.iterations;
@@ -219,7 +244,9 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
     if (moves || flat || gone) model.diverging.push_back(j);
   }
   for (const Eigen::Index j : kept) model.linear_predictor += x.col(j) * model.coefficient[j];
-  model.baseline = baseline_of(likelihood, newton.beta, strata ? strata->size() : 1);
+  Eigen::VectorXd scaled_coefficient = Eigen::VectorXd::Zero(p);
+  scaled_coefficient(kept) = model.coefficient(kept).cwiseProduct(scale(kept).transpose());
+  model.baseline = baseline_of(likelihood, scaled_coefficient, strata ? strata->size() : 1);
   if (options.clusters) add_robust(model, x, outcome, options);
   if (options.with_concordance) add_concordance(model, outcome, options);
   return model;

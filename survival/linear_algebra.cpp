@@ -7,39 +7,67 @@
 
 namespace clmnet::survival {
 
+// The order of the operations below is that of coxph's C code: where a likelihood has no maximum, their rounding decides where
+// Newton's method is left.
 LenientCholesky::LenientCholesky(const Eigen::MatrixXd& matrix, double tolerance)
     : lower_(matrix), diagonal_(Eigen::VectorXd::Zero(matrix.rows())) {
   const Eigen::Index p = matrix.rows();
-  const double largest = p > 0 ? std::max(0.0, matrix.diagonal().maxCoeff()) : 0;
-  const double smallest = largest > 0 ? tolerance * largest : tolerance;
+  double largest = 0;
   for (Eigen::Index j = 0; j < p; ++j) {
-    const double pivot = lower_(j, j);
+    if (matrix(j, j) > largest) largest = matrix(j, j);
+  }
+  const double smallest = largest > 0 ? tolerance * largest : tolerance;
+  for (Eigen::Index i = 0; i < p; ++i) {
+    const double pivot = lower_(i, i);
     if (!std::isfinite(pivot) || pivot < smallest) continue;
-    kept_.push_back(j);
-    diagonal_[j] = pivot;
-    const Eigen::Index after = p - j - 1;
-    const Eigen::VectorXd column = lower_.col(j).tail(after);
-    lower_.bottomRightCorner(after, after).noalias() -= column * column.transpose() / pivot;
-    lower_.col(j).tail(after) = column / pivot;
+    kept_.push_back(i);
+    diagonal_[i] = pivot;
+    for (Eigen::Index j = i + 1; j < p; ++j) {
+      const double factor = lower_(j, i) / pivot;
+      lower_(j, i) = factor;
+      lower_(j, j) -= factor * factor * pivot;
+      const Eigen::Index after = p - j - 1;
+      lower_.col(j).tail(after) -= factor * lower_.col(i).tail(after);
+    }
   }
 }
 
 Eigen::VectorXd LenientCholesky::solve(const Eigen::VectorXd& right) const {
   const Eigen::Index p = diagonal_.size();
-  Eigen::VectorXd y = lower_.triangularView<Eigen::UnitLower>().solve(right);
+  Eigen::VectorXd y = right;
+  for (Eigen::Index j = 0; j < p; ++j) y.tail(p - j - 1) -= y[j] * lower_.col(j).tail(p - j - 1);
   for (Eigen::Index j = p; j-- > 0;) {
-    y[j] = diagonal_[j] > 0 ? y[j] / diagonal_[j] - lower_.col(j).tail(p - j - 1).dot(y.tail(p - j - 1)) : 0;
+    if (diagonal_[j] > 0) {
+      y[j] /= diagonal_[j];
+      for (Eigen::Index k = j + 1; k < p; ++k) y[j] -= y[k] * lower_(k, j);
+    } else {
+      y[j] = 0;
+    }
   }
   return y;
 }
 
 Eigen::MatrixXd LenientCholesky::inverse() const {
-  const auto rank = static_cast<Eigen::Index>(kept_.size());
-  const Eigen::MatrixXd lower = lower_(kept_, kept_);
-  const Eigen::MatrixXd root = lower.triangularView<Eigen::UnitLower>().solve(Eigen::MatrixXd::Identity(rank, rank));
-  Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(diagonal_.size(), diagonal_.size());
-  inverse(kept_, kept_) = root.transpose() * diagonal_(kept_).cwiseInverse().asDiagonal() * root;
-  return inverse;
+  const Eigen::Index p = diagonal_.size();
+  Eigen::MatrixXd root = lower_;   // becomes the inverse of the lower factor
+  for (Eigen::Index i = 0; i < p; ++i) {
+    if (!(diagonal_[i] > 0)) continue;
+    for (Eigen::Index j = i + 1; j < p; ++j) {
+      root(j, i) = -root(j, i);
+      for (Eigen::Index k = 0; k < i; ++k) root(j, k) += root(j, i) * root(i, k);
+    }
+  }
+  Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(p, p);
+  for (const Eigen::Index i : kept_) {
+    inverse(i, i) = 1 / diagonal_[i];
+    for (Eigen::Index j = i + 1; j < p; ++j) {
+      if (!(diagonal_[j] > 0)) continue;
+      const double product = root(j, i) * (1 / diagonal_[j]);
+      inverse(i, j) = product;
+      for (Eigen::Index k = i; k < j; ++k) inverse(i, k) += product * root(j, k);
+    }
+  }
+  return inverse.selfadjointView<Eigen::Upper>();
 }
 
 Eigen::MatrixXd symmetric_inverse(const Eigen::MatrixXd& matrix) {

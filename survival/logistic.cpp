@@ -9,7 +9,6 @@
 
 #include "survival/distributions.h"
 #include "survival/linear_algebra.h"
-#include "survival/sorting.h"
 #include "survival/undefined.h"
 
 namespace clmnet::survival {
@@ -84,7 +83,7 @@ Design make_design(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector
 
 struct Fit {
   Eigen::VectorXd beta, mu;
-  Eigen::MatrixXd information;
+  Eigen::MatrixXd root;   // upper triangular; root' root is the information
   double deviance = 0;
   int iterations = 0;
   bool converged = false, separated = false;
@@ -102,17 +101,21 @@ double deviance_of(const Design& design, const Eigen::VectorXd& eta) {
   return sum;
 }
 
-/// One step from the linear predictor; `beta` solves the weighted least squares of the working response.
+/// One step from the linear predictor; `beta` solves the weighted least squares of the working response. By QR, as R: where data
+/// are separated in one direction, weights there fall to 1e-13 of the others', and normal equations, which square the ratio, keep
+/// no digit of that coefficient.
 void reweighted_step(const Design& design, const Eigen::VectorXd& eta, Fit& fit) {
   const Eigen::Index n = eta.size();
-  Eigen::VectorXd weight(n), response(n);
+  const Eigen::Index columns = design.x.cols();
+  Eigen::VectorXd root_weight(n), response(n);
   for (Eigen::Index i = 0; i < n; ++i) {
     const double mu = logistic(eta[i]), variance = mu * (1 - mu), slope = logistic_slope(eta[i]);
-    weight[i] = design.weights[i] * slope * slope / variance;
-    response[i] = weight[i] * (eta[i] - design.offset[i] + (design.y[i] - mu) / slope);
+    root_weight[i] = std::sqrt(design.weights[i] * slope * slope / variance);
+    response[i] = root_weight[i] * (eta[i] - design.offset[i] + (design.y[i] - mu) / slope);
   }
-  fit.information = design.x.transpose() * weight.asDiagonal() * design.x;
-  fit.beta = fit.information.ldlt().solve(design.x.transpose() * response);
+  const Eigen::HouseholderQR<Eigen::MatrixXd> factor(root_weight.asDiagonal() * design.x);
+  fit.root = factor.matrixQR().topRows(columns).triangularView<Eigen::Upper>();
+  fit.beta = fit.root.triangularView<Eigen::Upper>().solve((factor.householderQ().adjoint() * response).head(columns));
 }
 
 Fit iterate(const Design& design, const LogisticOptions& options, const Eigen::VectorXd* start = nullptr) {
@@ -205,7 +208,9 @@ LogisticModel fit_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std
   model.coefficient = model.std_err = Eigen::VectorXd::Constant(1 + x.cols(), kNaN);
   model.covariance = Eigen::MatrixXd::Constant(1 + x.cols(), 1 + x.cols(), kNaN);
   model.coefficient(positions) = back * fit.beta;
-  model.covariance(positions, positions) = back * symmetric_inverse(fit.information) * back.transpose();
+  const Eigen::MatrixXd one = Eigen::MatrixXd::Identity(1 + kept, 1 + kept);
+  const Eigen::MatrixXd half = back * fit.root.triangularView<Eigen::Upper>().solve(one);
+  model.covariance(positions, positions) = half * half.transpose();
   model.std_err = model.covariance.diagonal().cwiseSqrt();
   model.fitted = fit.mu;
   model.deviance = fit.deviance;
@@ -372,29 +377,6 @@ Interval profile_interval(const LogisticModel& model, Eigen::Index j, const Eige
     return (inside + outside) / 2;
   };
   return {limit(-1), limit(1)};
-}
-
-TestResult hosmer_lemeshow(const Eigen::VectorXd& fitted, const std::vector<std::uint8_t>& label, int groups) {
-  const auto n = static_cast<std::size_t>(fitted.size());
-  if (n != label.size() || groups < 3 || n < static_cast<std::size_t>(groups)) {
-    throw std::invalid_argument("hosmer_lemeshow: sizes differ, or too few subjects");
-  }
-  const auto order = ascending_order({fitted.data(), n});
-  std::vector<double> observed(static_cast<std::size_t>(groups), 0), expected(observed), size(observed);
-  const double range = static_cast<double>(n - 1), width = range / groups;
-  std::size_t group = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    // The last break is a little above the largest rank, so rounding cannot push anyone out.
-    while (group + 1 < size.size() && static_cast<double>(i) > width * static_cast<double>(group + 1) * (1 + 1e-14)) ++group;
-    observed[group] += label[order[i]];
-    expected[group] += fitted[order[i]];
-    size[group] += 1;
-  }
-  double statistic = 0;
-  for (std::size_t g = 0; g < size.size(); ++g) {
-    statistic += std::pow(observed[g] - expected[g], 2) / (expected[g] * (1 - expected[g] / size[g]));
-  }
-  return {statistic, groups - 2, chi_squared_upper(statistic, groups - 2)};
 }
 
 }  // namespace clmnet::survival

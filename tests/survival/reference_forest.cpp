@@ -107,10 +107,34 @@ std::vector<double> brier_times(const Outcome& outcome) {
   return times;
 }
 
-json survival_scores(const SurvivalData& all, const SurvivalData& train, const SurvivalData& test, const ForestOptions& options) {
+/// ranger's concordance: a death and a censored subject at the same time are a pair that cannot be concordant (Harrell counts
+/// the death as the earlier one).
+double ranger_concordance(const Outcome& outcome, const Eigen::VectorXd& risk) {
+  double pairs = 0, concordant = 0;
+  for (std::size_t i = 0; i < outcome.size(); ++i) {
+    for (std::size_t j = 0; j < outcome.size(); ++j) {
+      const double own = risk[static_cast<Eigen::Index>(i)], other = risk[static_cast<Eigen::Index>(j)];
+      const bool later = outcome.time[j] > outcome.time[i];
+      if (!outcome.event[i] || !(later || (outcome.time[j] == outcome.time[i] && !outcome.event[j]))) continue;
+      if (std::isnan(own) || std::isnan(other)) continue;
+      pairs += 1;
+      concordant += own == other ? 0.5 : later && own > other ? 1 : 0;
+    }
+  }
+  return concordant / pairs;
+}
+
+enum class OutOfBagConcordance { harrell, ranger };
+
+json survival_scores(const SurvivalData& all, const SurvivalData& train, const SurvivalData& test, const ForestOptions& options,
+                     OutOfBagConcordance concordance_of) {
   const auto whole = RandomSurvivalForest::fit(all.x, all.outcome, options);
   const auto forest = RandomSurvivalForest::fit(train.x, train.outcome, options);
-  json result = {{"oob_cindex", number(whole.out_of_bag(all.x, all.outcome).c_index)},
+  const SurvivalOutOfBag out = whole.out_of_bag(all.x, all.outcome);
+  const double out_of_bag = concordance_of == OutOfBagConcordance::harrell
+                                ? out.c_index
+                                : ranger_concordance(merge_close_times(all.outcome), out.mortality);
+  json result = {{"oob_cindex", number(out_of_bag)},
                  {"test_cindex", number(concordance(test.outcome, vector_of(forest.predict_mortality(test.x))).c)}};
   const auto times = brier_times(test.outcome);
   if (times.size() < 2) return result;
@@ -169,11 +193,12 @@ json run_random_survival_forest(const Case& test) {
   const Holdout holdout(rows.size());
   const SurvivalData train{take(all.x, holdout.train), select(all.outcome, holdout.train)};
   const SurvivalData held_out{take(all.x, holdout.test), select(all.outcome, holdout.test)};
-  json result = survival_scores(all, train, held_out, options_of(test, 3));
+  json result = survival_scores(all, train, held_out, options_of(test, 3), OutOfBagConcordance::harrell);
   for (const int size : {3, 15}) {
     ForestOptions options = options_of(test, size);
     options.min_leaf = size;
-    result["ranger_min_node_" + std::to_string(size)] = survival_scores(all, train, held_out, options);
+    result["ranger_min_node_" + std::to_string(size)] =
+        survival_scores(all, train, held_out, options, OutOfBagConcordance::ranger);
   }
   const CoxModel cox = fit_cox(train.x, train.outcome);
   const Eigen::VectorXd coefficient = cox.coefficient.unaryExpr([](double b) { return std::isnan(b) ? 0.0 : b; });
