@@ -98,7 +98,7 @@ struct Newton {
     kept.clear();
     for (Eigen::Index j = 0; j < beta.size(); ++j) {
       if (start_information[j] > kConstant * start_information.maxCoeff()) kept.push_back(j);
-      if (current.information(j, j) > 0) covariance(j, j) = 1 / current.information(j, j);
+      if (current.information(j, j) != 0) covariance(j, j) = 1 / current.information(j, j);   // rounding may leave it below 0
     }
   }
 };

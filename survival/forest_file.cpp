@@ -123,6 +123,7 @@ void write_forest_file(const std::filesystem::path& path, const ForestFile& file
                          {"features_per_split", file.options.features_per_split},
                          {"min_leaf", file.options.min_leaf},
                          {"min_split", file.options.min_split},
+                         {"replace_constant", file.options.replace_constant},
                          {"seed", file.options.seed},
                          {"arrays", nlohmann::json::array()}};
   for (const auto& [name, lists] : file.arrays) head["arrays"].push_back(name);
@@ -157,6 +158,7 @@ ForestFile read_forest_file(const std::filesystem::path& path, const std::string
     file.options.features_per_split = head.at("features_per_split").get<int>();
     file.options.min_leaf = head.at("min_leaf").get<int>();
     file.options.min_split = head.at("min_split").get<int>();
+    file.options.replace_constant = head.value("replace_constant", true);   // older files do not have it
     file.options.seed = head.at("seed").get<std::uint64_t>();
     arrays = head.at("arrays").get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception&) {

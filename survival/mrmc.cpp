@@ -56,9 +56,19 @@ Placements placements(const ReaderStudy& study, const Sides& sides) {
   return result;
 }
 
+// Each entry is summed case by case, so that readings that agree in every case have covariances that are equal to the last bit,
+// and their difference a standard error of exactly 0.
 Eigen::MatrixXd centred_products(const Eigen::MatrixXd& values) {
   const Eigen::MatrixXd centred = values.rowwise() - values.colwise().mean();
-  return centred.transpose() * centred;
+  Eigen::MatrixXd products(values.cols(), values.cols());
+  for (Eigen::Index i = 0; i < values.cols(); ++i) {
+    for (Eigen::Index j = 0; j <= i; ++j) {
+      double sum = 0;
+      for (Eigen::Index row = 0; row < values.rows(); ++row) sum += centred(row, i) * centred(row, j);
+      products(i, j) = products(j, i) = sum;
+    }
+  }
+  return products;
 }
 
 Eigen::MatrixXd delong_covariance(const Placements& place, double m, double n) {

@@ -18,6 +18,8 @@ struct ForestOptions {
   int features_per_split = 0;  ///< "mtry", drawn anew at each node; 0 means floor(sqrt(p))
   int min_leaf = 1;            ///< no leaf has fewer rows (scikit-learn's min_samples_leaf)
   int min_split = 2;           ///< smaller nodes are not split (min_samples_split; ranger's min.node.size + 1)
+  /// When every drawn feature is constant in a node: draw on until one is not (scikit-learn), or make it a leaf (ranger).
+  bool replace_constant = true;
   std::uint64_t seed = 1;
   int threads = 0;             ///< 0: as many as the machine has. The result does not depend on it.
 };
@@ -50,8 +52,7 @@ struct PermutationImportance {
 
 /// Random forest for classes (Breiman 2001, Machine Learning 45:5-32): trees on bootstrap samples of all rows, split by
 /// Gini impurity at midpoints between neighbouring values; every value is tried (no histogram).
-/// Features that are constant in a node do not use up the last chance: when all drawn ones are, more are drawn until one
-/// can be split (as scikit-learn). Any thread may call the const functions.
+/// Any thread may call the const functions.
 class RandomForest {
  public:
   /// x [n, p], finite; label 0 … classes-1 (classes = largest label + 1, at most 256).

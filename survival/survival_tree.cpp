@@ -82,7 +82,8 @@ class Growing {
     const auto features = static_cast<std::uint32_t>(feature_order_.size());
     bool any_varies = false;
     for (std::uint32_t drawn = 0; drawn < features; ++drawn) {
-      if (drawn >= static_cast<std::uint32_t>(options_.features_per_split) && any_varies) break;
+      const bool enough = any_varies || !options_.replace_constant;
+      if (drawn >= static_cast<std::uint32_t>(options_.features_per_split) && enough) break;
       std::swap(feature_order_[drawn], feature_order_[drawn + random_.below(features - drawn)]);
       const int feature = feature_order_[drawn];
       if (!gather(node, feature)) continue;

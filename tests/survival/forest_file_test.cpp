@@ -22,6 +22,7 @@ class ForestFileTest : public ::testing::Test {
     ForestOptions options;
     options.trees = 40;
     options.seed = 77;
+    options.replace_constant = false;
     forest_ = std::make_unique<RandomForest>(RandomForest::fit(data_.x, data_.label, options));
     forest_->save(path_, names_);
   }
@@ -44,6 +45,7 @@ TEST_F(ForestFileTest, ComesBackTheSame) {
   EXPECT_EQ(loaded.out_of_bag(data_.x).vote, forest_->out_of_bag(data_.x).vote);
   EXPECT_EQ(loaded.gini_importance(), forest_->gini_importance());
   EXPECT_EQ(loaded.options().seed, 77u);
+  EXPECT_FALSE(loaded.options().replace_constant);
   EXPECT_EQ(loaded.options().features_per_split, 1);
 }
 

@@ -179,6 +179,23 @@ TEST(HardCases, SeparatedLogisticStopsWhereRDoesAndSaysSo) {
   EXPECT_GT(model.p_value()[1], 0.99);
 }
 
+// y <- c(0,1,0,1,1,0,1,1,0,1,0,1,1,0); x2 is 1 wherever y is: summary(glm(y ~ x1 + x2, binomial)) after R's 18 steps. The weights
+// of the four rows with x2 = 0 are 3e-9 by then.
+TEST(HardCases, QuasiSeparatedLogisticKeepsItsDigits) {
+  Eigen::MatrixXd x(14, 2);
+  x.col(0) << .3, 1.2, -.5, .7, .1, .9, -1.1, .4, -.2, .6, 1.5, -.8, .2, -.4;
+  x.col(1) << 0, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 1, 1;
+  const auto model = fit_logistic(x, {0, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0});
+  EXPECT_TRUE(model.separated);
+  EXPECT_NEAR(model.deviance, 9.98321871236318, 1e-9);
+  EXPECT_NEAR(model.coefficient[0], -19.5228041551775, 1e-6);
+  EXPECT_NEAR(model.coefficient[1], -0.178610899305475, 1e-9);
+  EXPECT_NEAR(model.coefficient[2], 20.9460171103366, 1e-6);
+  EXPECT_NEAR(model.covariance(2, 2) / 28822296.9350791, 1, 1e-6);
+  EXPECT_NEAR(model.covariance(1, 1), 1.30489774115086, 1e-7);
+  EXPECT_NEAR(model.covariance(1, 2), -0.074233450997137, 1e-4);
+}
+
 // kaplan_meier_estimator and brier_score of scikit-survival take times as they are: 2 + 1e-9 is after 2, where R's survfit has
 // one time.
 TEST(HardCases, NullSurvivalTakesTimesAsTheyAre) {

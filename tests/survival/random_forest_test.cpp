@@ -1,5 +1,6 @@
 #include "survival/random_forest.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -279,6 +280,22 @@ TEST(RandomForest, ConstantColumnsDoNotUseUpTheDraw) {
   options.features_per_split = 1;
   const auto forest = RandomForest::fit(data.x, data.label, options);
   EXPECT_GT(class_scores(forest.out_of_bag(data.x).probability, data.label).accuracy, 0.95);
+}
+
+// As ranger: a node whose drawn features are all constant is a leaf. One of 40 columns varies, so most roots are leaves.
+TEST(RandomForest, ConstantColumnsMayEndTheTree) {
+  Data data = mixed_data(100, 40, 2, 1, 0.0);
+  for (int j = 0; j < 40; ++j) {
+    if (j != 1) data.x.col(j).setZero();
+  }
+  ForestOptions options;
+  options.features_per_split = 1;
+  options.replace_constant = false;
+  const auto forest = RandomForest::fit(data.x, data.label, options);
+  const auto stumps =
+      std::count_if(forest.trees().begin(), forest.trees().end(), [](const auto& tree) { return tree.leaves == 1; });
+  EXPECT_GT(stumps, 0.95 * 500);   // 39 of 40 expected
+  EXPECT_LT(stumps, 500);
 }
 
 TEST(RandomForest, ScoresByHand) {

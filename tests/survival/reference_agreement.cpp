@@ -182,13 +182,14 @@ json run_segmentation(const Case& test) {
   }
   json list = json::array();
   OverlapCounts pooled;
+  const bool numbered =
+      std::all_of(images.begin(), images.end(), [](const Image& image) { return parse_number(image.name).has_value(); });
   for (const auto& image : images) {
     const MaskView truth{image.rows, image.columns, image.truth}, prediction{image.rows, image.columns, image.prediction};
     const auto counts = overlap(truth, prediction);
     const auto surface = surface_distances(truth, prediction);
     pooled += counts;
-    const auto id = parse_number(image.name);
-    list.push_back({{"image", id ? json(*id) : json(image.name)}, {"tp", counts.tp}, {"fp", counts.fp}, {"fn", counts.fn},
+    list.push_back({{"image", numbered ? json(*parse_number(image.name)) : json(image.name)}, {"tp", counts.tp}, {"fp", counts.fp}, {"fn", counts.fn},
                     {"dice", number(counts.dice())}, {"iou", number(counts.iou())},
                     {"hausdorff", number(surface.hausdorff)},
                     {"hd95_max_of_directed", number(surface.hd95_max_of_directed)},

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
 #include <numeric>
 
@@ -85,7 +86,63 @@ ForestOptions options_of(const Case& test, int min_leaf) {
   options.min_leaf = test.settings.value("min_samples_leaf", min_leaf);
   // ranger does not split nodes of up to min.node.size rows.
   options.min_split = test.settings.value("min_samples_split", std::max(2, test.settings.value("min_node_size", 1) + 1));
+  const bool of_scikit = test.settings.contains("min_samples_leaf") || test.settings.contains("criterion");
+  options.replace_constant = of_scikit;
   return options;
+}
+
+/// Out of bag and on the held-out rows, by the names of ranger's, randomForest's and scikit-learn's cases.
+json class_scores_json(const Eigen::MatrixXd& x, const std::vector<int>& label, Eigen::Index classes,
+                       const ForestOptions& options) {
+  const auto forest = RandomForest::fit(x, label, options);
+  const auto out = forest.out_of_bag(x);
+  const auto by_probability = class_scores(out.probability, label, 1e-3), by_vote = class_scores(out.vote, label);
+  const Holdout holdout(label.size());
+  const auto test_label = take(label, holdout.test);
+  Eigen::MatrixXd tested = RandomForest::fit(take(x, holdout.train), take(label, holdout.train), options)
+                               .predict_probability(take(x, holdout.test));
+  // The training part may lack the last classes: nothing was learnt of them.
+  const Eigen::Index learnt = tested.cols();
+  tested.conservativeResize(Eigen::NoChange, classes);
+  tested.rightCols(classes - learnt).setZero();
+  const auto test_scores = class_scores(tested, test_label);
+  return {{"ranger_oob_accuracy_vote", number(by_vote.accuracy)},
+          {"ranger_oob_accuracy_prob", number(by_probability.accuracy)},
+          {"ranger_oob_auc", auc_of(out.probability, label)},
+          {"ranger_oob_brier", number(by_probability.brier_true)},
+          {"randomForest_oob_accuracy", number(by_vote.accuracy)},
+          {"ranger_test_accuracy", number(test_scores.accuracy)},
+          {"ranger_test_auc", auc_of(tested, test_label)},
+          {"ranger_test_brier_multi", number(test_scores.brier)},
+          {"oob_accuracy", number(by_probability.accuracy)},
+          {"oob_logloss_clip1e3", number(by_probability.log_loss)},
+          {"oob_auc", auc_of(out.probability, label)},
+          {"test_accuracy", number(test_scores.accuracy)},
+          {"test_auc", auc_of(tested, test_label)}};
+}
+
+/// Seeds that a case is answered with; its bands are of means over 5 to 20.
+constexpr std::uint64_t kSeeds = 5;
+
+/// The mean of each number of results of one form; null where any is.
+json mean_of(const std::vector<json>& results) {
+  json mean = results.front();
+  const auto part = [&](const auto& key) {
+    std::vector<json> parts;
+    for (const json& result : results) parts.push_back(result.at(key));
+    return mean_of(parts);
+  };
+  if (mean.is_object()) {
+    for (auto& [key, value] : mean.items()) value = part(key);
+  } else if (mean.is_number()) {
+    double sum = 0;
+    for (const json& result : results) {
+      if (!result.is_number()) return nullptr;
+      sum += result.get<double>();
+    }
+    mean = sum / static_cast<double>(results.size());
+  }
+  return mean;
 }
 
 struct SurvivalData {
@@ -154,33 +211,13 @@ json run_random_forest(const Case& test) {
   const Eigen::MatrixXd x = matrix_of(test, rows, columns);
   const auto classes = make_groups(texts_in(test.data, rows, test.column("y")));
   const std::vector<int> label(classes.code.begin(), classes.code.end());
-  const ForestOptions options = options_of(test, 1);
-  const auto forest = RandomForest::fit(x, label, options);
-  const auto out = forest.out_of_bag(x);
-  const auto by_probability = class_scores(out.probability, label, 1e-3), by_vote = class_scores(out.vote, label);
-  const Holdout holdout(rows.size());
-  const auto test_label = take(label, holdout.test);
-  Eigen::MatrixXd tested = RandomForest::fit(take(x, holdout.train), take(label, holdout.train), options)
-                               .predict_probability(take(x, holdout.test));
-  // The training part may lack the last classes: nothing was learnt of them.
-  const Eigen::Index learnt = tested.cols();
-  tested.conservativeResize(Eigen::NoChange, static_cast<Eigen::Index>(classes.size()));
-  tested.rightCols(tested.cols() - learnt).setZero();
-  const auto test_scores = class_scores(tested, test_label);
-  json result = {{"ranger_oob_accuracy_vote", number(by_vote.accuracy)},
-                 {"ranger_oob_accuracy_prob", number(by_probability.accuracy)},
-                 {"ranger_oob_auc", auc_of(out.probability, label)},
-                 {"ranger_oob_brier", number(by_probability.brier_true)},
-                 {"randomForest_oob_accuracy", number(by_vote.accuracy)},
-                 {"ranger_test_accuracy", number(test_scores.accuracy)},
-                 {"ranger_test_auc", auc_of(tested, test_label)},
-                 {"ranger_test_brier_multi", number(test_scores.brier)},
-                 {"top10_gini_importance", importance_of(x, label, options, columns)},
-                 {"oob_accuracy", number(by_probability.accuracy)},
-                 {"oob_logloss_clip1e3", number(by_probability.log_loss)},
-                 {"oob_auc", auc_of(out.probability, label)},
-                 {"test_accuracy", number(test_scores.accuracy)},
-                 {"test_auc", auc_of(tested, test_label)}};
+  ForestOptions options = options_of(test, 1);
+  std::vector<json> results;
+  for (options.seed = 1; options.seed <= kSeeds; ++options.seed) {
+    results.push_back(class_scores_json(x, label, static_cast<Eigen::Index>(classes.size()), options));
+  }
+  json result = mean_of(results);
+  result["top10_gini_importance"] = importance_of(x, label, options, columns);
   return result;
 }
 
@@ -193,13 +230,19 @@ json run_random_survival_forest(const Case& test) {
   const Holdout holdout(rows.size());
   const SurvivalData train{take(all.x, holdout.train), select(all.outcome, holdout.train)};
   const SurvivalData held_out{take(all.x, holdout.test), select(all.outcome, holdout.test)};
-  json result = survival_scores(all, train, held_out, options_of(test, 3), OutOfBagConcordance::harrell);
-  for (const int size : {3, 15}) {
-    ForestOptions options = options_of(test, size);
-    options.min_leaf = size;
-    result["ranger_min_node_" + std::to_string(size)] =
-        survival_scores(all, train, held_out, options, OutOfBagConcordance::ranger);
+  std::vector<json> results;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    ForestOptions options = options_of(test, 3);
+    options.seed = seed;
+    json result = survival_scores(all, train, held_out, options, OutOfBagConcordance::harrell);
+    for (const int size : {3, 15}) {
+      options.min_leaf = size;
+      result["ranger_min_node_" + std::to_string(size)] =
+          survival_scores(all, train, held_out, options, OutOfBagConcordance::ranger);
+    }
+    results.push_back(result);
   }
+  json result = mean_of(results);
   const CoxModel cox = fit_cox(train.x, train.outcome);
   const Eigen::VectorXd coefficient = cox.coefficient.unaryExpr([](double b) { return std::isnan(b) ? 0.0 : b; });
   result["cox_test_cindex"] = number(concordance(held_out.outcome, vector_of(held_out.x * coefficient)).c);
