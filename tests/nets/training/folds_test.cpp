@@ -94,12 +94,7 @@ class ReadFolds : public testing::Test {
     return read_folds(folder_.path() / "folds.csv", folded_cohort(3, 2));
   }
   std::string message(const std::string& text) {
-    try {
-      read(text);
-    } catch (const InputError& error) {
-      return error.what();
-    }
-    return {};
+    return test::message_of<InputError>([&] { read(text); });
   }
   test::TemporaryFolder folder_;
 };
