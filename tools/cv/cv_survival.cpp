@@ -1,12 +1,8 @@
 #include "tools/cv/cv_survival.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <set>
 
-#include "survival/concordance.h"
-#include "survival/cox.h"
 #include "survival/multiple_tests.h"
 #include "survival/random.h"
 #include "tools/base/error.h"
@@ -19,15 +15,13 @@ using nlohmann::json;
 
 namespace {
 
-constexpr double kNotDefined = std::numeric_limits<double>::quiet_NaN();
 constexpr RiskMethod kMethods[] = {RiskMethod::logistic, RiskMethod::forest};
 constexpr int kComparisonResamples = 1000;
 constexpr const char* kNested =
     "The networks of each fold made the features of its training and of its test patients; a patient's features are the mean "
-    "over his "
-    "images. Survival models of a fold learned from its training patients alone and were applied once to its test patients, of "
-    "whom neither the networks nor the models had seen anything. Features of training patients come from networks that were trained on "
-    "these very patients, those of test patients from networks that were not.";
+    "over his images. Survival models of a fold learned from its training patients alone and were applied once to its test "
+    "patients, of whom neither the networks nor the models had seen anything. Features of training patients come from networks "
+    "that were trained on these very patients, those of test patients from networks that were not.";
 
 std::string patient_column(const ClinicalArgs& args, const CsvTable& table) {
   if (!args.patient.empty()) {
@@ -58,13 +52,7 @@ std::vector<FeatureSet> sets_of(const std::vector<CvFeatures::Part>& parts, Eige
   return sets;
 }
 
-/// What every model of one fold learns from and is tested on.
-struct FoldDesign {
-  Eigen::MatrixXd x;      ///< patients x (clinical, features)
-  std::vector<int> fold;  ///< of the repeat
-  int number = 0;         ///< of this fold, from 0
-};
-
+/// What every model of one fold learns from and is tested on: patients x (clinical, features).
 Eigen::MatrixXd design_of(const ClinicalData& data, const CvFeatures& images) {
   const CvFeatures patients = mean_by_patient(images);
   std::map<std::string, Eigen::Index> row_of;
@@ -79,68 +67,6 @@ Eigen::MatrixXd design_of(const ClinicalData& data, const CvFeatures& images) {
     x.row(static_cast<Eigen::Index>(i)).tail(images.features.cols()) = patients.features.row(row->second).cast<double>();
   }
   return x;
-}
-
-void compare_risk_groups(CrossValidation& result, const survival::Outcome& outcome) {
-  survival::Groups groups{{}, {"low risk", "high risk"}};
-  for (const auto high : result.high) groups.code.push_back(high);
-  result.curves = survival::kaplan_meier_by_group(outcome, groups);
-  result.test = survival::log_rank(outcome, groups);
-  result.hazard_ratio = result.hazard_lower = result.hazard_upper = kNotDefined;
-  if (result.curves[0].n == 0 || result.curves[1].n == 0) return;
-  Eigen::MatrixXd x(result.risk.size(), 1);
-  for (Eigen::Index i = 0; i < x.rows(); ++i) x(i, 0) = result.high[static_cast<std::size_t>(i)];
-  const auto cox = survival::fit_cox(x, outcome);
-  if (!cox.diverging.empty()) return;
-  const double half = 1.959963984540054 * cox.std_err[0];
-  result.hazard_ratio = std::exp(cox.coefficient[0]);
-  result.hazard_lower = std::exp(cox.coefficient[0] - half);
-  result.hazard_upper = std::exp(cox.coefficient[0] + half);
-}
-
-/// As cross_validate of tools/survival, with a design of its own for each fold.
-CrossValidation cross_validate_nested(RiskMethod method, const FeatureSet& set, const std::vector<FoldDesign>& designs,
-                                      const survival::Outcome& outcome, const RiskOptions& options) {
-  const auto n = static_cast<Eigen::Index>(outcome.size());
-  CrossValidation result;
-  result.method = method;
-  result.set = set.name;
-  result.risk.setZero(n);
-  result.score.setZero(n);
-  std::vector<int> times_high(outcome.size(), 0);
-  Eigen::VectorXd score_of_repeat(n);
-  for (const auto& design : designs) {
-    const auto train = rows_where(design.fold, design.number, false), test = rows_where(design.fold, design.number, true);
-    const Eigen::MatrixXd x = design.x(Eigen::all, set.columns);
-    const RiskModel model = train_risk_model(method, x(train, Eigen::all), pick(outcome, train), options);
-    if (!test.empty()) {
-      const Eigen::VectorXd risk = model.predict(x(test, Eigen::all));
-      for (std::size_t k = 0; k < test.size(); ++k) {
-        const double value = risk[static_cast<Eigen::Index>(k)];
-        score_of_repeat[test[k]] = model.percentile(value);
-        result.risk[test[k]] += value / options.repeats;
-        result.score[test[k]] += score_of_repeat[test[k]] / options.repeats;
-        times_high[static_cast<std::size_t>(test[k])] += value > model.cut;
-      }
-    }
-    result.folds.push_back({model.training_patients, model.labelled, model.events_by_horizon, model.cut, model.strength});
-    if (design.number + 1 < options.folds) continue;
-    result.fold.push_back(design.fold);
-    result.auc_of_repeat.push_back(
-        survival::cumulative_dynamic_auc(outcome, {score_of_repeat.begin(), score_of_repeat.end()}, {options.horizon}).value[0]);
-  }
-  for (std::size_t i = 0; i < times_high.size(); ++i) {
-    const int twice = 2 * times_high[i];
-    result.high.push_back(twice > options.repeats ||
-                          (twice == options.repeats && result.score[static_cast<Eigen::Index>(i)] > 0.5));
-  }
-  const std::vector<double> score(result.score.begin(), result.score.end());
-  result.auc = survival::cumulative_dynamic_auc(outcome, score, {options.horizon});
-  const auto pairs = survival::concordance(outcome, score);
-  result.concordance = pairs.c;
-  result.concordance_std_err = pairs.std_err;
-  compare_risk_groups(result, outcome);
-  return result;
 }
 
 std::vector<int> folds_of(const ClinicalData& data, const std::map<std::string, int>& fold_of_patient) {
@@ -277,15 +203,20 @@ CvSurvival cross_validate_survival(const ClinicalData& data, const PatientFolds&
   options.repeats = static_cast<int>(folds.size());
   options.seed = seed;
   options.trees = args.trees;
-  std::vector<FoldDesign> designs;
+  std::vector<Eigen::MatrixXd> designs;  // repeat by repeat
+  std::vector<std::vector<int>> fold_of_patient;
   std::vector<FeatureSet> sets;
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
+    fold_of_patient.push_back(folds_of(data, folds[static_cast<std::size_t>(repeat)]));
     for (int fold = 0; fold < options.folds; ++fold) {
       const CvFeatures images = features_of(repeat, fold);
       if (sets.empty()) sets = sets_of(images.parts, data.x.cols(), images.features.cols());
-      designs.push_back({design_of(data, images), folds_of(data, folds[static_cast<std::size_t>(repeat)]), fold});
+      designs.push_back(design_of(data, images));
     }
   }
+  const auto nested = [&](std::size_t repeat, int fold) -> const Eigen::MatrixXd& {
+    return designs[repeat * static_cast<std::size_t>(options.folds) + static_cast<std::size_t>(fold)];
+  };
   CvSurvival out;
   std::vector<RiskComparison> comparisons;
   for (const auto& set : sets) out.set_names.push_back(set.name);
@@ -293,7 +224,8 @@ CvSurvival cross_validate_survival(const ClinicalData& data, const PatientFolds&
     const std::size_t first = out.results.size();
     for (const auto& set : sets) {
       progress(out.results.size(), std::size(kMethods) * sets.size());
-      out.results.push_back(cross_validate_nested(method, set, designs, data.outcome, options));
+      out.results.push_back(cross_validate(method, set, nested, data.outcome, fold_of_patient, options,
+                                           "the folds are kept; the same command goes on"));
     }
     const auto ensemble = std::find(out.set_names.begin(), out.set_names.end(), "ensemble");
     for (std::size_t k = 0; ensemble != out.set_names.end() && k < sets.size(); ++k) {

@@ -228,9 +228,11 @@ int run(Args args, const Session& session) {
   const auto folds = repeated_folds(data.patients, labels_at(data.outcome, args.risk.horizon), args.risk);
   std::vector<CrossValidation> results;
   std::vector<RiskComparison> comparisons;
+  const auto design_of = [&](std::size_t, int) -> const Eigen::MatrixXd& { return data.x; };
   for (const auto& key : args.models) {
     std::vector<CrossValidation> of_model;
-    for (const auto& set : sets) of_model.push_back(cross_validate(method_of(key), set, data.x, data.outcome, folds, args.risk));
+    for (const auto& set : sets)
+      of_model.push_back(cross_validate(method_of(key), set, design_of, data.outcome, folds, args.risk));
     for (std::size_t k = 1; k < of_model.size(); ++k) {
       comparisons.push_back(compare_risks(of_model[k], of_model[0], data.outcome, data.patients, args.risk.horizon,
                                           args.resamples, args.risk.seed));

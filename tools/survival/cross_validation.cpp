@@ -26,14 +26,16 @@ void compare_groups(CrossValidation& result, const Outcome& outcome) {
   for (const auto high : result.high) groups.code.push_back(high);
   result.curves = survival::kaplan_meier_by_group(outcome, groups);
   result.test = survival::log_rank(outcome, groups);
+  result.hazard_ratio = result.hazard_lower = result.hazard_upper = kNaN;
+  if (result.curves[0].n == 0 || result.curves[1].n == 0) return;
   Eigen::MatrixXd x(result.risk.size(), 1);
   for (Eigen::Index i = 0; i < x.rows(); ++i) x(i, 0) = result.high[static_cast<std::size_t>(i)];
   const auto cox = survival::fit_cox(x, outcome);
+  if (!cox.diverging.empty()) return;
   const double b = cox.coefficient[0], half = 1.959963984540054 * cox.std_err[0];
-  const bool finite = cox.diverging.empty();
-  result.hazard_ratio = finite ? std::exp(b) : kNaN;
-  result.hazard_lower = finite ? std::exp(b - half) : kNaN;
-  result.hazard_upper = finite ? std::exp(b + half) : kNaN;
+  result.hazard_ratio = std::exp(b);
+  result.hazard_lower = std::exp(b - half);
+  result.hazard_upper = std::exp(b + half);
 }
 
 /// What one repeat says of everyone.
@@ -42,21 +44,25 @@ struct Repeat {
   std::vector<std::uint8_t> high;
 };
 
-Repeat run_repeat(CrossValidation& result, const Eigen::MatrixXd& x, const Outcome& outcome, const std::vector<int>& fold,
-                  const RiskOptions& options) {
-  Repeat repeat{Eigen::VectorXd(x.rows()), Eigen::VectorXd(x.rows()), std::vector<std::uint8_t>(fold.size(), 0)};
+/// design_of(fold)
+Repeat run_repeat(CrossValidation& result, const FeatureSet& set, const std::function<const Eigen::MatrixXd&(int)>& design_of,
+                  const Outcome& outcome, const std::vector<int>& fold, const RiskOptions& options, const std::string& kept) {
+  const auto n = static_cast<Eigen::Index>(fold.size());
+  Repeat repeat{Eigen::VectorXd(n), Eigen::VectorXd(n), std::vector<std::uint8_t>(fold.size(), 0)};
   for (int f = 0; f < options.folds; ++f) {
-    stop_if_interrupted("nothing was written");
+    stop_if_interrupted(kept);
     const auto train = rows_where(fold, f, false), test = rows_where(fold, f, true);
-    const RiskModel model = train_risk_model(result.method, x(train, Eigen::all), pick(outcome, train), options);
-    const Eigen::VectorXd risk = model.predict(x(test, Eigen::all));
+    const Eigen::MatrixXd& x = design_of(f);
+    const RiskModel model = train_risk_model(result.method, x(train, set.columns), pick(outcome, train), options);
+    result.folds.push_back({model.training_patients, model.labelled, model.events_by_horizon, model.cut, model.strength});
+    if (test.empty()) continue;
+    const Eigen::VectorXd risk = model.predict(x(test, set.columns));
     for (std::size_t k = 0; k < test.size(); ++k) {
       const double value = risk[static_cast<Eigen::Index>(k)];
       repeat.risk[test[k]] = value;
       repeat.score[test[k]] = model.percentile(value);
       repeat.high[static_cast<std::size_t>(test[k])] = value > model.cut;
     }
-    result.folds.push_back({model.training_patients, model.labelled, model.events_by_horizon, model.cut, model.strength});
   }
   return repeat;
 }
@@ -93,19 +99,19 @@ std::vector<std::vector<int>> repeated_folds(const std::vector<std::string>& pat
   return folds;
 }
 
-CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const Eigen::MatrixXd& design, const Outcome& outcome,
-                               const std::vector<std::vector<int>>& folds, const RiskOptions& options) {
+CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const DesignOfFold& design_of, const Outcome& outcome,
+                               const std::vector<std::vector<int>>& folds, const RiskOptions& options, const std::string& kept) {
   CrossValidation result;
   result.method = method;
   result.set = set.name;
   result.fold = folds;
-  const Eigen::MatrixXd x = design(Eigen::all, set.columns);
-  result.risk.setZero(x.rows());
-  result.score.setZero(x.rows());
+  result.risk.setZero(static_cast<Eigen::Index>(outcome.size()));
+  result.score.setZero(static_cast<Eigen::Index>(outcome.size()));
   std::vector<int> times_high(outcome.size(), 0);
   const auto repeats = static_cast<double>(folds.size());
-  for (const auto& fold : folds) {
-    const Repeat repeat = run_repeat(result, x, outcome, fold, options);
+  for (std::size_t r = 0; r < folds.size(); ++r) {
+    const auto design_of_repeat = [&](int fold) -> const Eigen::MatrixXd& { return design_of(r, fold); };
+    const Repeat repeat = run_repeat(result, set, design_of_repeat, outcome, folds[r], options, kept);
     result.risk += repeat.risk / repeats;
     result.score += repeat.score / repeats;
     for (std::size_t i = 0; i < times_high.size(); ++i) times_high[i] += repeat.high[i];

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -41,10 +42,16 @@ struct CrossValidation {
 std::vector<std::vector<int>> repeated_folds(const std::vector<std::string>& patient, const std::vector<int>& label,
                                              const RiskOptions& options);
 
+/// Patients x columns that a fold learns from and is tested on; repeat and fold from 0. One and the same for all folds, or
+/// features of networks that each fold trained for itself.
+using DesignOfFold = std::function<const Eigen::MatrixXd&(std::size_t repeat, int fold)>;
+
+/// folds  [repeat][patient], 0 … options.folds - 1; a fold without patients teaches a model that is not applied
+/// kept   what stays when the user stops it, for the message
 /// Throws InputError as train_risk_model, Interrupted when the user stops it.
-CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const Eigen::MatrixXd& design,
+CrossValidation cross_validate(RiskMethod method, const FeatureSet& set, const DesignOfFold& design_of,
                                const survival::Outcome& outcome, const std::vector<std::vector<int>>& folds,
-                               const RiskOptions& options);
+                               const RiskOptions& options, const std::string& kept = "nothing was written");
 
 /// Two cross-validations of the same patients: AUC at the horizon and Harrell's C of `first` less those of `second`, with
 /// percentile intervals and p over resamples of patients; the models stay as they are.

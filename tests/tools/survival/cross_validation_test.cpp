@@ -48,9 +48,14 @@ RiskOptions options() {
   return options;
 }
 
+/// The same columns in every fold.
+DesignOfFold design_of(const Drawn& data) {
+  return [&data](std::size_t, int) -> const Eigen::MatrixXd& { return data.x; };
+}
+
 CrossValidation validate(RiskMethod method, const Drawn& data, const RiskOptions& how) {
   const auto folds = repeated_folds(data.patients, labels_at(data.outcome, how.horizon), how);
-  return cross_validate(method, all_columns(data), data.x, data.outcome, folds, how);
+  return cross_validate(method, all_columns(data), design_of(data), data.outcome, folds, how);
 }
 
 // Events at 1, 2, 4 and 9: half had happened at 2. Who was censored does not count, whatever the order.
@@ -172,8 +177,8 @@ TEST(Comparison, TheSameRisksDoNotDiffer) {
 TEST(Comparison, AnInformativeSetWins) {
   const Drawn data = draw(150, 6, 1.5, 11);
   const auto folds = repeated_folds(data.patients, labels_at(data.outcome, 1), options());
-  const auto good = cross_validate(RiskMethod::cox, {"good", {0}}, data.x, data.outcome, folds, options());
-  const auto noise = cross_validate(RiskMethod::cox, {"noise", {3, 4, 5}}, data.x, data.outcome, folds, options());
+  const auto good = cross_validate(RiskMethod::cox, {"good", {0}}, design_of(data), data.outcome, folds, options());
+  const auto noise = cross_validate(RiskMethod::cox, {"noise", {3, 4, 5}}, design_of(data), data.outcome, folds, options());
   const auto comparison = compare_risks(good, noise, data.outcome, data.patients, 1, 300, 1);
   EXPECT_GT(comparison.auc_lower, 0);
   EXPECT_LT(comparison.auc_p, 0.05);
