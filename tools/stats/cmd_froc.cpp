@@ -34,7 +34,8 @@ const std::vector<std::pair<std::string, FrocMerit>> kCounts = {{"max_llf", Froc
 
 struct Args {
   FrocColumns columns;
-  std::string merit = "wafroc", interpolation = "step", readers = "random", cases = "random";
+  std::string merit = "wafroc", interpolation = "step";
+  ReaderModel model;
   std::vector<double> rates{0.125, 0.25, 0.5, 1, 2, 4, 8};
   double level = 0.95;
   int resamples = 2000;
@@ -203,8 +204,7 @@ void print_tables(const Args& args, const FrocTables& tables, const Analysis& an
   }
   std::cout << table.text() << "\n";
   if (analysis.comparison) {
-    const ReaderModel model{args.readers == "random", args.cases == "random"};
-    std::cout << or_text(*analysis.comparison, study.treatments, model) << "\n"
+    std::cout << or_text(*analysis.comparison, study.treatments, args.model) << "\n"
               << dbm_text(survival::dorfman_berbaum_metz(analysis.merit, analysis.leave_one_out));
   }
   std::cout << percent_text(args.level) << " intervals: " << args.merit
@@ -240,10 +240,7 @@ void add_stats_froc(CLI::App& parent, Session& session) {
       add_command(parent, session, "froc", "Free-response studies: FROC, AFROC, weighted AFROC",
                   "clmnet stats froc --marks marks.csv --lesions lesions.csv --reader reader --modality aided --figure froc.svg",
                   [args, &session] {
-                    if (args->readers == "fixed" && args->cases == "fixed") {
-                      throw CLI::ValidationError("--readers fixed --cases fixed",
-                                                 "nothing is random, so nothing is to be tested");
-                    }
+                    require_something_random(args->model);
                     return run(*args, session);
                   });
   auto& columns = args->columns;
@@ -270,12 +267,7 @@ void add_stats_froc(CLI::App& parent, Session& session) {
   command->add_option("--interpolation", args->interpolation, "Between two points of the curve")
       ->check(CLI::IsMember({"step", "linear"}))
       ->capture_default_str();
-  command->add_option("--readers", args->readers, "random: a sample of all readers; fixed: these readers")
-      ->check(CLI::IsMember({"random", "fixed"}))
-      ->capture_default_str();
-  command->add_option("--cases", args->cases, "random: a sample of all cases; fixed: these cases")
-      ->check(CLI::IsMember({"random", "fixed"}))
-      ->capture_default_str();
+  add_model_options(*command, args->model);
   add_level_option(*command, args->level);
   command->add_option("--resamples", args->resamples, "Resamples of the bootstrap")
       ->check(CLI::Range(100, 1000000))

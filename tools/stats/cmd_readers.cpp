@@ -21,7 +21,8 @@ const std::map<std::string, survival::AucCovariance> kCovariances = {{"jackknife
 struct Args {
   TableArgs table;
   std::string reader = "reader", case_id = "case", modality = "modality", truth = "truth", rating = "rating", positive = "1";
-  std::string covariance = "jackknife", readers = "random", cases = "random";
+  std::string covariance = "jackknife";
+  ReaderModel model;
   double level = 0.95;
 };
 
@@ -70,7 +71,6 @@ std::vector<survival::Rating> ratings_of(const Args& args, const CompleteRows& r
 }
 
 int run(const Args& args, const Session& session) {
-  const ReaderModel model{args.readers == "random", args.cases == "random"};
   const CompleteRows rows = read_study(args);
   survival::ReaderStudy study;
   naming_file(rows.table().name(), [&] { study = survival::make_reader_study(ratings_of(args, rows)); });
@@ -88,7 +88,7 @@ int run(const Args& args, const Session& session) {
                                 "empirical AUC, ties half; covariance: " + args.covariance +
                                     "; degrees of freedom of Hillis 2007; Dorfman-Berbaum-Metz on "
                                     "jackknife pseudovalues with Hillis 2008; planned for " +
-                                    name_of(model),
+                                    name_of(args.model),
                                 study.cases.size());
     document["table"] = rows.report();
     document["level"] = args.level;
@@ -98,14 +98,14 @@ int run(const Args& args, const Session& session) {
     document["auc"] = readings_json(study.treatments, study.readers, auc, covariance, args.level);
     document["obuchowski_rockette"] = or_json(analysis, study.treatments);
     document["dorfman_berbaum_metz"] = dbm_json(dbm);
-    document["planned"] = name_of(model);
+    document["planned"] = name_of(args.model);
     print_json(document);
     return 0;
   }
   std::cout << rows.report_text() << "; " << study.cases.size() << " cases (" << diseased << " positive), "
             << study.readers.size() << " readers, " << study.treatments.size() << " modalities\n\n"
             << readings_text(study.treatments, study.readers, auc, covariance, args.level, "AUC") << "\n"
-            << or_text(analysis, study.treatments, model) << "\n"
+            << or_text(analysis, study.treatments, args.model) << "\n"
             << dbm_text(dbm) << percent_text(args.level) << " intervals; covariance of AUCs: " << args.covariance << "\n"
             << std::flush;
   return 0;
@@ -118,10 +118,7 @@ void add_stats_readers(CLI::App& parent, Session& session) {
   CLI::App* command =
       add_command(parent, session, "readers", "Reader studies: Obuchowski-Rockette and Dorfman-Berbaum-Metz",
                   "clmnet stats readers --data ratings.csv --modality aided --covariance delong", [args, &session] {
-                    if (args->readers == "fixed" && args->cases == "fixed") {
-                      throw CLI::ValidationError("--readers fixed --cases fixed",
-                                                 "nothing is random, so nothing is to be tested");
-                    }
+                    require_something_random(args->model);
                     return run(*args, session);
                   });
   add_table_options(*command, args->table, "CSV with one row a rating; every reader rates every case under every modality");
@@ -134,12 +131,7 @@ void add_stats_readers(CLI::App& parent, Session& session) {
   command->add_option("--covariance", args->covariance, "How covariances of AUCs are estimated")
       ->check(CLI::IsMember({"jackknife", "delong", "unbiased"}))
       ->capture_default_str();
-  command->add_option("--readers", args->readers, "random: a sample of all readers; fixed: these readers")
-      ->check(CLI::IsMember({"random", "fixed"}))
-      ->capture_default_str();
-  command->add_option("--cases", args->cases, "random: a sample of all cases; fixed: these cases")
-      ->check(CLI::IsMember({"random", "fixed"}))
-      ->capture_default_str();
+  add_model_options(*command, args->model);
   add_level_option(*command, args->level);
 }
 

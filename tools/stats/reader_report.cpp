@@ -14,8 +14,8 @@ using survival::TreatmentEstimate;
 using survival::TreatmentTest;
 
 const TreatmentTest& analysis_of(const survival::ObuchowskiRockette& result, const ReaderModel& model) {
-  if (model.random_readers && model.random_cases) return result.random_readers_random_cases;
-  return model.random_readers ? result.random_readers_fixed_cases : result.fixed_readers_random_cases;
+  if (model.random_readers() && model.random_cases()) return result.random_readers_random_cases;
+  return model.random_readers() ? result.random_readers_fixed_cases : result.fixed_readers_random_cases;
 }
 
 bool is_chi_squared(const TreatmentTest& test) { return std::isinf(test.df2); }
@@ -58,10 +58,21 @@ std::string test_text(const TreatmentTest& test) {
 
 }  // namespace
 
-std::string name_of(const ReaderModel& model) {
-  return std::string(model.random_readers ? "random" : "fixed") + " readers, " + (model.random_cases ? "random" : "fixed") +
-         " cases";
+void add_model_options(CLI::App& command, ReaderModel& model) {
+  command.add_option("--readers", model.readers, "random: a sample of all readers; fixed: these readers")
+      ->check(CLI::IsMember({"random", "fixed"}))
+      ->capture_default_str();
+  command.add_option("--cases", model.cases, "random: a sample of all cases; fixed: these cases")
+      ->check(CLI::IsMember({"random", "fixed"}))
+      ->capture_default_str();
 }
+
+void require_something_random(const ReaderModel& model) {
+  if (model.random_readers() || model.random_cases()) return;
+  throw CLI::ValidationError("--readers fixed --cases fixed", "nothing is random, so nothing is to be tested");
+}
+
+std::string name_of(const ReaderModel& model) { return model.readers + " readers, " + model.cases + " cases"; }
 
 json readings_json(const std::vector<std::string>& modalities, const std::vector<std::string>& readers,
                    const Eigen::MatrixXd& merit, const Eigen::MatrixXd& covariance, double level) {
@@ -140,7 +151,7 @@ std::string or_text(const survival::ObuchowskiRockette& result, const std::vecto
     text.append("\n").append(table.text());
   }
   text += "\nBeside it:\n";
-  for (const ReaderModel other : {ReaderModel{true, true}, ReaderModel{false, true}, ReaderModel{true, false}}) {
+  for (const ReaderModel& other : {ReaderModel(), ReaderModel{"fixed", "random"}, ReaderModel{"random", "fixed"}}) {
     if (&analysis_of(result, other) != &planned) {
       text += "  " + name_of(other) + ": " + test_text(analysis_of(result, other)) + "\n";
     }

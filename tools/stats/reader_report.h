@@ -1,5 +1,6 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -9,8 +10,14 @@ namespace clmnet::tools {
 
 /// Which of the analyses a study was planned for; the others are reported beside it.
 struct ReaderModel {
-  bool random_readers = true, random_cases = true;
+  std::string readers = "random", cases = "random";  ///< random or fixed
+  bool random_readers() const { return readers == "random"; }
+  bool random_cases() const { return cases == "random"; }
 };
+/// --readers and --cases.
+void add_model_options(CLI::App& command, ReaderModel& model);
+/// Throws CLI::ValidationError, wrong usage, where nothing is random.
+void require_something_random(const ReaderModel& model);
 /// "random readers, random cases"
 std::string name_of(const ReaderModel& model);
 
