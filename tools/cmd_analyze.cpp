@@ -140,10 +140,10 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   check_names(args.slides);
   const torch::Device device = nets::select_device(args.device);
   if (args.threads > 0) torch::set_num_threads(args.threads);
-  const std::size_t threads = args.threads > 0 ? static_cast<std::size_t>(args.threads) : static_cast<std::size_t>(torch::get_num_threads());
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads + 1);
+  const int threads = args.threads > 0 ? args.threads : torch::get_num_threads();
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads) + 1);
   // Decoding a tile costs a few hundredths of what the networks do with it on a CPU.
-  setup.analysis.decode_threads = device.is_cuda() ? static_cast<int>(threads) : std::max(std::min(2, static_cast<int>(threads)), static_cast<int>(threads) / 4);
+  setup.analysis.decode_threads = device.is_cuda() ? threads : std::max(std::min(2, threads), threads / 4);
 
   const fs::path model_folder = args.model.empty() ? default_model_folder() : fs::path(args.model);
   nets::Ensemble ensemble(model_folder, device, setup.ensemble);
