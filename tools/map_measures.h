@@ -32,6 +32,6 @@ inline constexpr MapMeasure kMapMeasures[] = {{"dice", "Dice", 3, &MapMeasures::
 /// What help and reports say of them.
 inline const std::string kMapConvention =
     "Dice and the 95 % Hausdorff distance (HD95, larger of both directions) are means over images whose mask holds tumour; HD95 "
-    "is in µm at the maps' resolution, and a map without tumour counts with the image's diagonal and is counted";
+    "is in µm at the maps' resolution; where a map holds no tumour it is the image's diagonal, and how often that is so is given";
 
 }  // namespace clmnet::tools
