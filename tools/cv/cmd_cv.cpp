@@ -86,16 +86,19 @@ std::string name_of_place(const FoldPlace& place) {
   return std::to_string(place.repeat + 1) + "/" + std::to_string(place.fold + 1);
 }
 
-/// Folds side by side share the cores, and several GPUs are taken in turn.
+/// Folds side by side share the cores.
 void share_machine(const CvArgs& args) {
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   if (args.threads > 0 || args.jobs > 1) torch::set_num_threads(args.threads > 0 ? args.threads : std::max(1, cores / args.jobs));
 }
 
-torch::Device device_of(const CvArgs& args, std::size_t place) {
-  const int devices = args.device == "auto" || args.device == "cuda" ? nets::cuda_state().devices : 0;
-  return nets::select_device(args.jobs > 1 && devices > 1 ? "cuda:" + std::to_string(place % static_cast<std::size_t>(devices))
-                                                          : args.device);
+/// What folds side by side are dealt to: every GPU unless the user names one.
+std::vector<std::string> devices_of(const CvArgs& args) {
+  const int gpus = args.device == "auto" || args.device == "cuda" ? nets::cuda_state().devices : 0;
+  if (gpus < 2) return {args.device};
+  std::vector<std::string> devices;
+  for (int i = 0; i < gpus; ++i) devices.push_back("cuda:" + std::to_string(i));
+  return devices;
 }
 
 /// What a process of --jobs does: one fold.
@@ -106,7 +109,7 @@ int run_one_fold(const CvArgs& args, const TrainingSetup& setup, const CvData& d
   if (place == places.end()) throw InputError("--only-fold " + args.only_fold + ": no such fold");
   bar.record_to(place->folder / "progress.json");
   try {
-    run_fold(data, setup, *place, device_of(args, static_cast<std::size_t>(place - places.begin())), bar);
+    run_fold(data, setup, *place, nets::select_device(args.fold_device.empty() ? args.device : args.fold_device), bar);
   } catch (const Interrupted&) {
     throw;
   } catch (const std::exception& error) {
@@ -120,16 +123,15 @@ int run_one_fold(const CvArgs& args, const TrainingSetup& setup, const CvData& d
 void run_folds(const CvArgs& args, const TrainingSetup& setup, const CvData& data, const std::vector<FoldPlace>& places,
                ProgressBar& bar) {
   std::vector<FoldJob> jobs;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const FoldPlace& place = places[i];
+  for (const auto& place : places) {
     if (is_finished(place)) {
       bar.line(place.label + "finished before, left as it is");
       continue;
     }
     jobs.push_back({name_of_place(place), place.label, place.folder,
-                    [&args, &setup, &data, &bar, &place, i] { run_fold(data, setup, place, device_of(args, i), bar); }});
+                    [&] { run_fold(data, setup, place, nets::select_device(args.device), bar); }});
   }
-  const std::vector<std::string> failures = run_fold_jobs(jobs, args.jobs, bar);
+  const std::vector<std::string> failures = run_fold_jobs(jobs, args.jobs, devices_of(args), bar);
   if (failures.empty()) return;
   std::string text = std::to_string(failures.size()) + " of " + std::to_string(places.size()) +
                      " folds failed; the others are kept, the same command tries these again:";
@@ -173,7 +175,8 @@ int run_cv(const CvArgs& args, const Session& session) {
     run.write_run(json::object());  // what it said of an end no longer holds
   run_folds(args, setup, data, places, bar);
   bar.record_to(run.path() / "progress.json");
-  const CvResults results = write_cv_results({args, setup, data, places, configuration, run.path(), device_of(args, 0)}, bar);
+  const CvResults results = write_cv_results({args, setup, data, places, configuration, run.path(), nets::select_device(args.device)},
+                                             bar);
   run.write_run({{"images", results.summary["images"]}, {"device", nets::select_device(args.device).str()}, {"finished", true}});
   if (session.json) {
     print_json(results.summary);
@@ -233,7 +236,7 @@ void add_cv(CLI::App& app, Session& session) {
   command->add_option("-o,--output", args->out, "Folder of the run; the same command goes on in it")->required();
   command->add_option("--config", args->config, "TOML with the keys of configs/cv.toml");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command->add_option("--jobs", args->jobs, "Folds side by side, each in a process of its own; several GPUs are taken in turn")
+  command->add_option("--jobs", args->jobs, "Folds side by side, each in a process of its own, on the GPU with the fewest where there are several")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
   command
@@ -241,6 +244,7 @@ void add_cv(CLI::App& app, Session& session) {
                    "Threads of the networks; 0: all cores, shared by the jobs. Other numbers of threads round otherwise")
       ->capture_default_str();
   command->add_option("--only-fold", args->only_fold)->group("");
+  command->add_option("--fold-device", args->fold_device)->group("");
 }
 
 }  // namespace clmnet::tools

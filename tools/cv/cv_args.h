@@ -17,7 +17,7 @@ struct CvArgs {
   bool final_model = false;
   std::optional<std::uint64_t> permute_labels;
   ClinicalArgs clinical;
-  std::string only_fold;  ///< "REPEAT/FOLD": what a process of --jobs does; not for people
+  std::string only_fold, fold_device;  ///< "REPEAT/FOLD" and where: what a process of --jobs does; not for people
 };
 
 }  // namespace clmnet::tools

@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <map>
+#include <stdexcept>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -46,9 +48,9 @@ std::string failure_of(const fs::path& folder) {
 }
 
 /// Starts a job's process; its output goes to the fold's log.txt.
-pid_t start(const FoldJob& job) {
+pid_t start(const FoldJob& job, const std::string& device) {
   std::vector<std::string> arguments = own_arguments();
-  arguments.insert(arguments.end(), {"--only-fold", job.name});
+  arguments.insert(arguments.end(), {"--only-fold", job.name, "--fold-device", device});
   std::vector<char*> pointers;
   for (auto& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
@@ -82,17 +84,23 @@ std::string outcome_of(const FoldJob& job, int status) {
   return message;
 }
 
-void stop_all(const std::map<pid_t, const FoldJob*>& running) {
-  for (const auto& [child, job] : running) ::kill(child, SIGTERM);
-  for (const auto& [child, job] : running) ::waitpid(child, nullptr, 0);
+struct Running {
+  const FoldJob* job;
+  std::string device;
+};
+
+void stop_all(const std::map<pid_t, Running>& running) {
+  for (const auto& [child, what] : running) ::kill(child, SIGTERM);
+  for (const auto& [child, what] : running) ::waitpid(child, nullptr, 0);
 }
 
-std::vector<std::string> run_in_processes(const std::vector<FoldJob>& list, int jobs, ProgressBar& bar) {
+std::vector<std::string> run_in_processes(const std::vector<FoldJob>& list, int jobs, DeviceSlots slots, ProgressBar& bar) {
   std::vector<std::string> failures;
-  std::map<pid_t, const FoldJob*> running;
+  std::map<pid_t, Running> running;
   std::size_t next = 0, done = 0;
   const auto close = [&](pid_t child, int status) {
-    const FoldJob& job = *running.at(child);
+    const FoldJob& job = *running.at(child).job;
+    slots.give_back(running.at(child).device);
     running.erase(child);
     ++done;
     const std::string message = outcome_of(job, status);
@@ -102,17 +110,19 @@ std::vector<std::string> run_in_processes(const std::vector<FoldJob>& list, int 
   };
   while (done < list.size()) {
     while (next < list.size() && static_cast<int>(running.size()) < jobs) {
-      bar.line(list[next].label + "started, its messages are in " + (list[next].folder / "log.txt").string());
+      const std::string device = slots.take();
+      bar.line(list[next].label + "started on device " + device + ", its messages are in " +
+               (list[next].folder / "log.txt").string());
       std::error_code ignored;
       fs::remove(list[next].folder / "failure.json", ignored);  // of an earlier try; it must not speak for this one
-      const pid_t child = start(list[next]);
-      running[child] = &list[next++];
+      const pid_t child = start(list[next], device);
+      running[child] = {&list[next++], device};
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     if (interrupted()) stop_all(running);
     stop_if_interrupted(kWhatIsKept);
     std::vector<std::pair<pid_t, int>> ended;
-    for (const auto& [child, job] : running) {
+    for (const auto& [child, what] : running) {
       int status = 0;
       if (::waitpid(child, &status, WNOHANG) == child) ended.emplace_back(child, status);
     }
@@ -129,8 +139,30 @@ void write_failure(const fs::path& folder, const std::string& message) {
       json{{"message", message}, {"when", std::time(nullptr)}}.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-std::vector<std::string> run_fold_jobs(const std::vector<FoldJob>& list, int jobs, ProgressBar& bar) {
-  if (jobs > 1 && list.size() > 1) return run_in_processes(list, jobs, bar);
+DeviceSlots::DeviceSlots(std::vector<std::string> devices) {
+  if (devices.empty()) throw std::invalid_argument("DeviceSlots: no device");
+  for (auto& device : devices) jobs_on_.emplace_back(std::move(device), 0);
+}
+
+std::string DeviceSlots::take() {
+  const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto least = std::min_element(jobs_on_.begin(), jobs_on_.end(), fewer);
+  ++least->second;
+  return least->first;
+}
+
+void DeviceSlots::give_back(const std::string& device) {
+  for (auto& [name, jobs] : jobs_on_) {
+    if (name != device || jobs == 0) continue;
+    --jobs;
+    return;
+  }
+  throw std::invalid_argument("DeviceSlots: nothing runs on '" + device + "'");
+}
+
+std::vector<std::string> run_fold_jobs(const std::vector<FoldJob>& list, int jobs, const std::vector<std::string>& devices,
+                                       ProgressBar& bar) {
+  if (jobs > 1 && list.size() > 1) return run_in_processes(list, jobs, DeviceSlots(devices), bar);
   std::vector<std::string> failures;
   for (const auto& job : list) {
     try {
