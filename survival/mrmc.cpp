@@ -59,7 +59,10 @@ Placements placements(const ReaderStudy& study, const Sides& sides) {
 // Each entry is summed case by case, so that readings that agree in every case have covariances that are equal to the last bit,
 // and their difference a standard error of exactly 0.
 Eigen::MatrixXd centred_products(const Eigen::MatrixXd& values) {
-  const Eigen::MatrixXd centred = values.rowwise() - values.colwise().mean();
+  Eigen::MatrixXd centred = values;
+  for (auto column : centred.colwise()) {
+    column.array() -= std::accumulate(column.begin(), column.end(), 0.0) / static_cast<double>(column.size());
+  }
   Eigen::MatrixXd products(values.cols(), values.cols());
   for (Eigen::Index i = 0; i < values.cols(); ++i) {
     for (Eigen::Index j = 0; j <= i; ++j) {
