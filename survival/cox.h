@@ -36,7 +36,9 @@ std::vector<Baseline> baseline_of(const CoxLikelihood& likelihood, const Eigen::
 
 /// Proportional hazards regression (Cox 1972), maximum of the partial likelihood.
 struct CoxModel {
-  Eigen::VectorXd coefficient;   ///< p; NaN where a covariate is constant, a combination of earlier ones or without information
+  /// p; NaN where a covariate is constant, a combination of earlier ones or without information. Where the iterations ran out, what
+  /// they had reached, for all that vary.
+  Eigen::VectorXd coefficient;
   Eigen::VectorXd std_err;       ///< p, from the information; where the iterations ran out, with the other coefficients held
   Eigen::MatrixXd covariance;    ///< p x p; NaN in rows and columns of coefficients that are NaN
   std::optional<Eigen::MatrixXd> robust_covariance;  ///< with clusters
