@@ -1,4 +1,7 @@
 #include "tools/commands.h"
+#ifdef CLMNET_HAS_NETS
+#include "tools/nets_part.h"
+#endif
 
 namespace clmnet::tools {
 
@@ -7,7 +10,7 @@ void add_bench(CLI::App& app, Session& session) {
                             "clmnet bench tiles case_017.svs --threads 2 --json", nullptr);
   add_bench_tiles(*bench, session);
 #ifdef CLMNET_HAS_NETS
-  add_bench_nets(*bench, session);
+  list_bench_of_nets(*bench);
 #endif
 }
 

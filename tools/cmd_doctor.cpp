@@ -4,8 +4,10 @@
 #include <string>
 
 #include "tools/commands.h"
-#include "tools/default_model.h"
 #include "tools/doctor.h"
+#ifdef CLMNET_HAS_NETS
+#include "tools/nets_part.h"
+#endif
 
 namespace clmnet::tools {
 namespace {
@@ -15,14 +17,22 @@ struct Args {
   std::string device = "auto";
 };
 
-int run_doctor([[maybe_unused]] const Args& args, const Session& session) {
+NetsFindings look_at_nets([[maybe_unused]] const Args& args) {
+#ifdef CLMNET_HAS_NETS
+  return look_at_nets_part(args.model, args.device == "cuda");
+#else
+  return {{"libraries", "LibTorch", "this build has no networks", false, true, "run tools/setup and configure with -DCLMNET_WITH_NETS=ON"},
+          {}};
+#endif
+}
+
+int run_doctor(const Args& args, const Session& session) {
   std::vector<Finding> findings = look_at_libraries();
+  NetsFindings nets = look_at_nets(args);
+  findings.push_back(std::move(nets.libtorch));
   findings.push_back(look_at_gnuplot());
   for (Finding& finding : look_at_processor()) findings.push_back(std::move(finding));
-#ifdef CLMNET_HAS_NETS
-  for (Finding& finding : look_at_cuda(args.device == "cuda")) findings.push_back(std::move(finding));
-  findings.push_back(look_at_model(args.model.empty() ? default_model_folder() : args.model));
-#endif
+  for (Finding& finding : nets.others) findings.push_back(std::move(finding));
   findings.push_back(look_at_data());
   if (session.json) {
     print_json(to_json(findings));

@@ -1,4 +1,7 @@
 #include "tools/commands.h"
+#ifdef CLMNET_HAS_NETS
+#include "tools/nets_part.h"
+#endif
 
 namespace clmnet::tools {
 
@@ -17,11 +20,7 @@ void add_all_commands(CLI::App& app, Session& session) {
   add_view(app, session);
 #endif
 #ifdef CLMNET_HAS_NETS
-  add_analyze(app, session);
-  add_evaluate(app, session);
-  add_train(app, session);
-  add_cv(app, session);
-  add_export(app, session);
+  list_commands_of_nets(app);
 #endif
 }
 

@@ -19,7 +19,9 @@
 #include <opencv2/core.hpp>
 #include <openslide/openslide.h>
 #include <tiffio.h>
-#include <vips/vips.h>
+
+#include "tools/base/error.h"
+#include "wsi/picture_file.h"
 #endif
 
 namespace clmnet::tools {
@@ -43,6 +45,17 @@ std::string proc_value(const char* file, const std::string& key) {
   }
   return "";
 }
+
+#ifdef CLMNET_HAS_WSI
+/// libvips, whose part also holds the picture files.
+Finding look_at_picture_part() {
+  try {
+    return library("libvips", wsi::libvips_version());
+  } catch (const InputError& error) {
+    return {"libraries", "libvips", error.what(), false, true, "run tools/setup, which installs libvips and OpenCV, then build clmnet anew"};
+  }
+}
+#endif
 
 std::string instruction_sets() {
 #if defined(__x86_64__)
@@ -98,16 +111,10 @@ std::vector<Finding> look_at_libraries() {
   findings.push_back(library("libjpeg-turbo", CLMNET_TEXT_OF(LIBJPEG_TURBO_VERSION)));
   findings.push_back(library("OpenCV", cv::getVersionString()));
   findings.push_back(library("HDF5", std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release)));
-  findings.push_back(library("libvips", vips_version_string()));
+  findings.push_back(look_at_picture_part());
   findings.push_back(library("LittleCMS", std::to_string(cmsGetEncodedCMMversion() / 1000.0).substr(0, 4)));
 #else
   findings.push_back({"libraries", "slides", "this build has no slide libraries", false, true, "configure with -DCLMNET_WITH_WSI=ON"});
-#endif
-#ifdef CLMNET_HAS_NETS
-  findings.push_back(library("LibTorch", libtorch_version()));
-#else
-  findings.push_back({"libraries", "LibTorch", "this build has no networks", false, true,
-                      "run tools/setup and configure with -DCLMNET_WITH_NETS=ON"});
 #endif
   findings.push_back(library("TBB", TBB_runtime_version()));
   findings.push_back(library("Eigen", std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +

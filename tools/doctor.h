@@ -30,7 +30,7 @@ Finding look_at_gnuplot();
 /// The folder that CLMNET_DATA names, by default ../shared/data beside the checkout; tests and demo use it.
 Finding look_at_data();
 
-// In builds with networks only (doctor_nets.cpp):
+// In builds with networks only, in the part that is linked with LibTorch (doctor_nets.cpp):
 
 std::string libtorch_version();
 
@@ -39,6 +39,12 @@ Finding look_at_model(const std::filesystem::path& folder);
 
 /// Whether --device cuda would work; `needed` when the user asked for it.
 std::vector<Finding> look_at_cuda(bool needed);
+
+/// All of that part's findings.
+struct NetsFindings {
+  Finding libtorch;
+  std::vector<Finding> others;  ///< devices, then the model
+};
 
 /// False when something that is needed is missing.
 bool all_well(const std::vector<Finding>& findings);

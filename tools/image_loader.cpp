@@ -7,6 +7,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "tools/base/error.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::tools {
 
@@ -29,7 +30,7 @@ void normalise_stain(torch::Tensor& rgb, const wsi::StainReference& reference) {
 
 nets::LabelledImage load_labelled_image(const nets::ManifestRow& row) {
   if (row.slide) throw std::invalid_argument("load_labelled_image: a tile of a slide, which ManifestReader's loader reads");
-  const cv::Mat bgr = cv::imread(row.image.string(), cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+  const cv::Mat bgr = wsi::read_picture(row.image, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
   if (bgr.empty()) throw InputError(row.image.string() + ": cannot be read as an image");
   cv::Mat rgb;
   cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
@@ -37,7 +38,7 @@ nets::LabelledImage load_labelled_image(const nets::ManifestRow& row) {
   out.label = row.label;
   out.rgb = to_tensor(rgb);
   if (row.mask.empty()) return out;
-  const cv::Mat mask = cv::imread(row.mask.string(), cv::IMREAD_GRAYSCALE);
+  const cv::Mat mask = wsi::read_picture(row.mask, cv::IMREAD_GRAYSCALE);
   if (mask.empty()) throw InputError(row.mask.string() + ": cannot be read as a mask image");
   if (mask.size() != rgb.size()) {
     throw InputError(row.mask.string() + ": the mask is " + std::to_string(mask.cols) + " x " + std::to_string(mask.rows) +

@@ -13,6 +13,7 @@
 #include "tools/base/error.h"
 #include "tools/file_fingerprint.h"
 #include "tools/tile_folder.h"
+#include "wsi/picture_file.h"
 #include "wsi/tile_stream.h"
 #include "wsi/tiles_h5.h"
 
@@ -21,12 +22,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
-
-std::vector<unsigned char> encoded(const cv::Mat& picture, const char* ending, const std::vector<int>& how) {
-  std::vector<unsigned char> bytes;
-  if (!cv::imencode(ending, picture, bytes, how)) throw InputError(std::string("a tile cannot be encoded as ") + ending);
-  return bytes;
-}
 
 /// Everything of one slide while its tiles come by.
 class SlideTiler {
@@ -150,13 +145,13 @@ class SlideTiler {
         cv::cvtColor(tile.rgb, bgr, cv::COLOR_RGB2BGR);
         std::vector<int> how;
         if (setup_.images == TileImages::jpeg) how = {cv::IMWRITE_JPEG_QUALITY, setup_.jpeg_quality};
-        images_->write(tile_file(origin, ending()), encoded(bgr, ending(), how));
+        images_->write(tile_file(origin, ending()), wsi::encode_picture(ending(), bgr, how));
       }
       if (painter_) {
         const auto painted = painter_->paint(origin, side_, px);
         tile.label = painted.label;
         tile.share = painted.share;
-        masks_->write(tile_file(origin, ".png"), encoded(painted.mask, ".png", {}));
+        masks_->write(tile_file(origin, ".png"), wsi::encode_picture(".png", painted.mask));
       }
     });
     return tiles;

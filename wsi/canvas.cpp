@@ -5,38 +5,11 @@
 #include <cstdio>
 
 #include <opencv2/imgproc.hpp>
-#include <vips/vips.h>
+
+#include "wsi/picture_file.h"
 
 namespace clmnet::wsi {
 namespace {
-
-bool vips_ready() {
-  static const bool ready = VIPS_INIT("clmnet") == 0;
-  return ready;
-}
-
-/// Empty where libvips has no text.
-cv::Mat render_with_vips(const std::string& text, double size_px, bool bold) {
-  if (!vips_ready()) return {};
-  char* escaped = g_markup_escape_text(text.c_str(), static_cast<gssize>(text.size()));
-  const std::string markup = escaped;
-  g_free(escaped);
-  char font[64];
-  std::snprintf(font, sizeof font, "DejaVu Sans %s%d", bold ? "Bold " : "", std::max(4, static_cast<int>(std::lround(size_px * 0.75))));
-  VipsImage* image = nullptr;
-  if (vips_text(&image, markup.c_str(), "font", font, "dpi", 72, nullptr) != 0) {
-    vips_error_clear();
-    return {};
-  }
-  std::size_t size = 0;
-  void* memory = vips_image_write_to_memory(image, &size);
-  const int width = vips_image_get_width(image), height = vips_image_get_height(image), bands = vips_image_get_bands(image);
-  g_object_unref(image);
-  cv::Mat coverage;
-  if (memory != nullptr && bands == 1) coverage = cv::Mat(height, width, CV_8U, memory).clone();
-  g_free(memory);
-  return coverage;
-}
 
 cv::Mat render_with_strokes(const std::string& text, double size_px, bool bold) {
   const double scale = size_px / 34;
@@ -53,7 +26,7 @@ cv::Mat render_with_strokes(const std::string& text, double size_px, bool bold) 
 cv::Mat render_text(const std::string& text, double size_px, bool bold) {
   if (text.empty()) return cv::Mat::zeros(1, 1, CV_8U);
   // Twice the size and scaled down: at small sizes the hinting of single letters would show.
-  cv::Mat coverage = render_with_vips(text, 2 * size_px, bold);
+  cv::Mat coverage = text_coverage(text, 2 * size_px, bold);
   if (coverage.empty()) coverage = render_with_strokes(text, 2 * size_px, bold);
   cv::Mat half;
   cv::resize(coverage, half, {std::max(1, coverage.cols / 2), std::max(1, coverage.rows / 2)}, 0, 0, cv::INTER_AREA);

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <tbb/parallel_for.h>
 
@@ -15,6 +14,7 @@
 #include "tools/base/error.h"
 #include "wsi/canvas.h"
 #include "wsi/colour_map.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::wsi {
 namespace {
@@ -150,8 +150,7 @@ void write_png(const std::filesystem::path& path, const cv::Mat& rgb) {
   if (rgb.empty() || (rgb.type() != CV_8UC3 && rgb.type() != CV_8U)) throw std::invalid_argument("write_png: not a picture");
   cv::Mat stored = rgb;
   if (rgb.channels() == 3) cv::cvtColor(rgb, stored, cv::COLOR_RGB2BGR);
-  std::vector<uchar> bytes;
-  if (!cv::imencode(".png", stored, bytes)) throw InputError(path.string() + ": the picture cannot be coded as PNG");
+  const auto bytes = encode_picture(".png", stored);
   write_atomically(path, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 

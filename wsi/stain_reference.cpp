@@ -7,16 +7,16 @@
 
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::wsi {
 namespace {
 
 constexpr std::size_t kTiles = 48;
 
-cv::Mat read_picture(const std::string& file) {
+cv::Mat reference_picture(const std::string& file) {
   const std::string bytes = read_whole_file(file);
-  const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
-  cv::Mat picture = bytes.empty() ? cv::Mat() : cv::imdecode(encoded, cv::IMREAD_COLOR);
+  cv::Mat picture = decode_picture(bytes, cv::IMREAD_COLOR);
   if (picture.empty()) throw InputError(file + ": no picture (PNG, JPEG, TIFF); give a region with the colours wanted");
   cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
   return picture;
@@ -32,7 +32,7 @@ StainReference read_stain_reference(const std::string& method, const std::string
     if (method == "macenko") return {published_macenko_reference(), {}};
     throw InputError("stain normalisation: reinhard needs a reference, a picture with the colours wanted");
   }
-  const cv::Mat rgb = read_picture(picture);
+  const cv::Mat rgb = reference_picture(picture);
   try {
     if (method == "macenko") return {fit_macenko(rgb), {}};
     return {{}, fit_reinhard(rgb)};

@@ -8,6 +8,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "tests/wsi/tiff_fixture.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::wsi {
 namespace {
@@ -97,8 +98,7 @@ void write_sparse_slide(const std::filesystem::path& path, std::int64_t side_px)
     auto rgb = sparse_tile_rgb(kind);
     cv::Mat bgr;
     cv::cvtColor(cv::Mat(kTile, kTile, CV_8UC3, rgb.data()), bgr, cv::COLOR_RGB2BGR);
-    std::vector<unsigned char> jpeg;
-    cv::imencode(".jpg", bgr, jpeg, {cv::IMWRITE_JPEG_QUALITY, 85});
+    const auto jpeg = encode_picture(".jpg", bgr, {cv::IMWRITE_JPEG_QUALITY, 85});
     stored.emplace_back(out.at(), jpeg.size());
     out.put(std::string(jpeg.begin(), jpeg.end()));
   }

@@ -1,13 +1,18 @@
 #include "wsi/stain_reference.h"
 
 #include <gtest/gtest.h>
-#include <opencv2/imgcodecs.hpp>
 
 #include "tests/base/temporary_folder.h"
 #include "tools/base/error.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::wsi {
 namespace {
+
+std::string png(const cv::Mat& bgr) {
+  const auto bytes = encode_picture(".png", bgr);
+  return {bytes.begin(), bytes.end()};
+}
 
 /// Two colours of tissue in equal shares, R G B.
 cv::Mat checks(const cv::Scalar& a, const cv::Scalar& b) {
@@ -33,8 +38,7 @@ TEST(StainReference, APictureGivesItsColoursAndASampleIsBroughtToThem) {
       bgr.at<cv::Vec3b>(y, x) = {p[2], p[1], p[0]};
     }
   }
-  cv::imwrite((folder / "wanted.png").string(), bgr);
-  const StainReference reference = read_stain_reference("reinhard", (folder / "wanted.png").string());
+  const StainReference reference = read_stain_reference("reinhard", folder.write("wanted.png", png(bgr)).string());
   ASSERT_TRUE(reference.reinhard);
   cv::Mat other = checks({200, 120, 160}, {150, 80, 120});
   normaliser_for(other, reference).apply(other);
@@ -52,8 +56,8 @@ TEST(StainReference, WhatCannotBeAReference) {
   EXPECT_NE(message("macenko", (folder / "none.png").string()).find("none.png"), std::string::npos);
   const auto text = folder.write("text.png", "not a picture");
   EXPECT_NE(message("macenko", text.string()).find("text.png: no picture"), std::string::npos);
-  cv::imwrite((folder / "glass.png").string(), cv::Mat(64, 64, CV_8UC3, cv::Scalar(240, 240, 240)));
-  EXPECT_NE(message("macenko", (folder / "glass.png").string()).find("glass.png: "), std::string::npos);
+  const auto glass = folder.write("glass.png", png(cv::Mat(64, 64, CV_8UC3, cv::Scalar(240, 240, 240))));
+  EXPECT_NE(message("macenko", glass.string()).find("glass.png: "), std::string::npos);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "tools/base/error.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::wsi {
 namespace {
@@ -164,7 +165,7 @@ class PolypTest : public testing::Test {
   void SetUp() override {
     const fs::path slides = data_folder() / "slides";
     if (!fs::exists(slides / "polyp-20x-tissue.png")) GTEST_SKIP() << "no polyp-20x.svs in " << slides << "; set CLMNET_DATA";
-    reference_ = cv::imread((slides / "polyp-20x-tissue.png").string(), cv::IMREAD_GRAYSCALE) > 127;
+    reference_ = read_picture(slides / "polyp-20x-tissue.png", cv::IMREAD_GRAYSCALE) > 127;
     slide_.emplace(slides / "polyp-20x.svs");
     geometry_ = fit_map(slide_->extent(), slide_->um_per_px(), 8);
     overview_ = read_overview(*slide_, geometry_);

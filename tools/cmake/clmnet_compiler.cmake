@@ -54,6 +54,15 @@ function(clmnet_add_library name)
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE clmnet_warnings ${arg_PRIVATE_LINK})
 endfunction()
 
+# clmnet_add_part(NAME FILE_NAME SOURCES a.cpp ... LINK lib ...): a shared library beside the program that it loads when it needs it.
+function(clmnet_add_part name file_name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} MODULE ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} clmnet_warnings)
+  set_target_properties(${name} PROPERTIES PREFIX "" OUTPUT_NAME ${file_name} LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+endfunction()
+
 # clmnet_compile_in_groups(TARGET): with CLMNET_UNITY its files are compiled several at once, since LibTorch's and OpenCV's
 # headers cost more than the files themselves. Names of their unnamed namespaces must then differ.
 function(clmnet_compile_in_groups target)

@@ -13,6 +13,7 @@
 #include "tools/command.h"
 #include "tools/cv/example_choice.h"
 #include "wsi/colour_map.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::tools {
 namespace fs = std::filesystem;
@@ -66,9 +67,7 @@ std::vector<std::uint8_t> picture_of(nets::Ensemble& ensemble, const nets::Label
   plain.copyTo(both(cv::Rect(0, 0, size.width, size.height)));
   coloured.copyTo(both(cv::Rect(size.width + kGapPx, 0, size.width, size.height)));
   cv::cvtColor(both, both, cv::COLOR_RGB2BGR);
-  std::vector<std::uint8_t> jpeg;
-  cv::imencode(".jpg", both, jpeg, {cv::IMWRITE_JPEG_QUALITY, kQuality});
-  return jpeg;
+  return wsi::encode_picture(".jpg", both, {cv::IMWRITE_JPEG_QUALITY, kQuality});
 }
 
 json drawn_before(const fs::path& file, const std::string& fingerprint) {

@@ -4,6 +4,7 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "tools/base/error.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::tools {
 namespace fs = std::filesystem;
@@ -32,7 +33,7 @@ Mask read_mask(const fs::path& path, const MaskRule& rule) {
   if (fs::is_directory(path, ignored)) throw InputError(path.string() + ": is a folder, expected a mask image");
   cv::Mat image;
   try {
-    image = cv::imread(path.string(), cv::IMREAD_UNCHANGED);
+    image = wsi::read_picture(path, cv::IMREAD_UNCHANGED);
   } catch (const cv::Exception& error) {
     throw InputError(path.string() + ": the image cannot be read (" + error.err + ")");
   }

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "tools/base/atomic_file.h"
 #include "tools/base/csv.h"
 #include "tools/base/error.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::tools::view {
 namespace {
@@ -45,8 +45,7 @@ cv::Mat shape_mask(const json& rings, const Frame& frame) {
 double share(const cv::Mat& mask) { return static_cast<double>(cv::countNonZero(mask)) / static_cast<double>(mask.total()); }
 
 std::string png(const cv::Mat& picture) {
-  std::vector<uchar> bytes;
-  if (!cv::imencode(".png", picture, bytes)) throw InputError("a training image could not be encoded as PNG");
+  const auto bytes = wsi::encode_picture(".png", picture);
   return {bytes.begin(), bytes.end()};
 }
 

@@ -8,6 +8,7 @@
 #include "tools/base/error.h"
 #include "tools/survival/feature_sets.h"
 #include "tools/survival/risk_map.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::tools {
 namespace {
@@ -152,7 +153,7 @@ TEST_F(Joined, ContributionsAddUpToThePredictor) {
   EXPECT_FLOAT_EQ(map.value[1], static_cast<float>(contribution[1]));
   EXPECT_DOUBLE_EQ(map.um_per_px_x, 128);
   write_risk_map(drawn.folder / "risk.tiff", map, "risk");
-  const cv::Mat read = cv::imread((drawn.folder / "risk.tiff").string(), cv::IMREAD_UNCHANGED);
+  const cv::Mat read = wsi::read_picture(drawn.folder / "risk.tiff", cv::IMREAD_UNCHANGED);
   ASSERT_EQ(read.type(), CV_32F);
   EXPECT_EQ(read.size(), cv::Size(8, 4));
   EXPECT_NEAR(cv::sum(read)[0], contribution.sum(), 1e-5);

@@ -1,0 +1,76 @@
+#include "tools/nets_part.h"
+
+#include <algorithm>
+#include <iostream>
+#include <string_view>
+
+#include "tools/base/error.h"
+#include "tools/base/late_library.h"
+
+namespace clmnet::tools {
+namespace {
+
+constexpr const char* kPart = "clmnet-nets.so";
+constexpr const char* kAdvice = "run tools/setup, which fetches LibTorch, then build clmnet anew";
+
+struct Name {
+  const char* name;
+  const char* what;
+};
+
+constexpr Name kCommands[] = {
+    {"analyze", "Heatmap, tumour outlines and features of slides"},
+    {"evaluate", "Accuracy, AUC and Dice of a model on labelled images"},
+    {"train", "Train the networks of a configuration and learn how they are fused"},
+    {"cv", "Cross-validate training on labelled images, patient by patient, to a report that can be published"},
+    {"export", "Write a model's tile classes as one TorchScript program, in the form of WSInfer's zoo"},
+};
+
+constexpr Name kBench = {"nets",
+                         "Images a second of each network and of the ensemble, beside plain LibTorch modules (NCHW, float32) and the "
+                         "machine's own matrix product"};
+
+void list(CLI::App& parent, const Name& command) {
+  // The arguments went to clmnet-nets.so before, unless something stood before the command.
+  parent.add_subcommand(command.name, command.what)->callback([name = std::string(command.name)] {
+    throw InputError("'" + name + "' must come first, its arguments after it");
+  });
+}
+
+}  // namespace
+
+bool names_command_of_nets(int argc, char** argv) {
+  if (argc < 2) return false;
+  const std::string_view first = argv[1];
+  if (first == "bench") return argc > 2 && std::string_view(argv[2]) == kBench.name;
+  return std::any_of(std::begin(kCommands), std::end(kCommands), [first](const Name& command) { return first == command.name; });
+}
+
+int run_command_of_nets(int argc, char** argv) {
+  RunNets* run = nullptr;
+  try {
+    run = function_of_part<RunNets>(kPart, "clmnet_run_nets");
+  } catch (const InputError& error) {
+    std::cerr << "clmnet: '" << argv[1] << "' needs LibTorch: " << error.what() << "; " << kAdvice << '\n';
+    return 1;
+  }
+  return run(argc, argv);
+}
+
+void list_commands_of_nets(CLI::App& app) {
+  for (const Name& command : kCommands) list(app, command);
+}
+
+void list_bench_of_nets(CLI::App& bench) { list(bench, kBench); }
+
+NetsFindings look_at_nets_part(const std::filesystem::path& model, bool needs_cuda) {
+  NetsFindings findings;
+  try {
+    function_of_part<LookAtNets>(kPart, "clmnet_look_at_nets")(model, needs_cuda, findings);
+  } catch (const InputError& error) {
+    findings.libtorch = {"libraries", "LibTorch", error.what(), false, true, kAdvice};
+  }
+  return findings;
+}
+
+}  // namespace clmnet::tools
