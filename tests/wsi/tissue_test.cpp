@@ -122,6 +122,34 @@ INSTANTIATE_TEST_SUITE_P(Colours, InkTest,
                                          std::tuple("red", cv::Scalar(205, 30, 45)), std::tuple("black", cv::Scalar(35, 35, 40))),
                          [](const auto& test_case) { return std::string(std::get<0>(test_case.param)); });
 
+// A fold lets through the square of what the layer does: (142, 95, 138) of 244 becomes (83, 37, 78).
+TEST(Tissue, AFoldOfDarkTissueIsNoPen) {
+  Drawing drawing;
+  drawing.rgb.setTo(cv::Scalar(142, 95, 138), drawing.truth);
+  const cv::Mat before = drawing.find().mask;
+  cv::Mat fold = cv::Mat::zeros(drawing.truth.size(), CV_8U);
+  cv::line(fold, {150, 250}, {450, 350}, 255, 20);
+  drawing.rgb.setTo(cv::Scalar(83, 37, 78), fold);
+  const auto tissue = drawing.find();
+  EXPECT_EQ(cv::countNonZero(tissue.ink), 0);
+  EXPECT_GT(intersection_over_union(tissue.mask, before), 0.999);
+}
+
+// At 2 um/px what is dark in a nucleus is some pixels as dark as a pen; at 8 um/px it is a part of one.
+TEST(Tissue, NucleiAreNoPenInAFineMask) {
+  const auto geometry = fit_map({3200, 3200}, {0.5, 0.5}, 2);
+  cv::Mat rgb(800, 800, CV_8UC3, cv::Scalar(242, 242, 242));
+  rgb(cv::Rect(200, 200, 400, 400)).setTo(cv::Scalar(205, 140, 190));
+  for (int y = 204; y < 600; y += 7) {
+    for (int x = 204; x < 600; x += 7) cv::circle(rgb, {x, y}, 1, {45, 30, 60}, cv::FILLED);
+  }
+  TissueOptions options;
+  options.um_per_px = 2;
+  const auto tissue = find_tissue(rgb, geometry, options);
+  EXPECT_EQ(cv::countNonZero(tissue.ink), 0);
+  EXPECT_NEAR(tissue.area_mm2, 0.8 * 0.8, 0.05);
+}
+
 TEST(Tissue, CoverslipEdgeAndBubbleAreGlass) {
   Drawing drawing;
   const cv::Mat before = drawing.find().mask;
@@ -191,6 +219,18 @@ TEST_F(PolypTest, AgreesWithTheDrawnMask) {
   const double agreement = intersection_over_union(tissue.mask, reference_);
   std::cout << "intersection over union " << agreement << ", " << seconds << " s\n";
   EXPECT_GE(agreement, 0.95);
+}
+
+TEST_F(PolypTest, TheMaskHardlyDependsOnItsResolution) {
+  for (const double um : {4.0, 16.0}) {
+    TissueOptions options;
+    options.um_per_px = um;
+    const auto tissue = find_tissue(*slide_, options);
+    cv::Mat same;
+    cv::resize(tissue.mask, same, before_.size(), 0, 0, cv::INTER_AREA);
+    EXPECT_GT(intersection_over_union(same > 127, before_), 0.95) << um;
+    EXPECT_EQ(cv::countNonZero(tissue.ink), 0) << um;
+  }
 }
 
 TEST_F(PolypTest, PenOfFourColoursOverRealTissue) {
