@@ -60,7 +60,8 @@ TEST(ReaderStudy, SameReadingsHaveNoDifference) {
 
 // All readers always right: areas of 1 without variance, and nothing to divide by.
 TEST(ReaderStudy, PerfectReaders) {
-  const auto result = analyse(make_reader_study(readings(2, 3, 10, 5, [](int, int, int c) { return c < 5; })), AucCovariance::delong);
+  const auto study = make_reader_study(readings(2, 3, 10, 5, [](int, int, int c) { return c < 5; }));
+  const auto result = analyse(study, AucCovariance::delong);
   EXPECT_EQ(result.fom.minCoeff(), 1);
   EXPECT_EQ(result.var_error, 0);
   EXPECT_TRUE(std::isnan(result.random_readers_random_cases.statistic));
