@@ -189,7 +189,8 @@ json run_segmentation(const Case& test) {
     const auto counts = overlap(truth, prediction);
     const auto surface = surface_distances(truth, prediction);
     pooled += counts;
-    list.push_back({{"image", numbered ? json(*parse_number(image.name)) : json(image.name)}, {"tp", counts.tp}, {"fp", counts.fp}, {"fn", counts.fn},
+    list.push_back({{"image", numbered ? json(*parse_number(image.name)) : json(image.name)},
+                    {"tp", counts.tp}, {"fp", counts.fp}, {"fn", counts.fn},
                     {"dice", number(counts.dice())}, {"iou", number(counts.iou())},
                     {"hausdorff", number(surface.hausdorff)},
                     {"hd95_max_of_directed", number(surface.hd95_max_of_directed)},
