@@ -1,6 +1,7 @@
 #include "wsi/stain_reference.h"
 
 #include <gtest/gtest.h>
+#include <opencv2/core.hpp>
 
 #include "tests/base/temporary_folder.h"
 #include "tools/base/error.h"
