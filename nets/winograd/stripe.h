@@ -4,6 +4,9 @@
 
 namespace clmnet::nets::winograd {
 
+// Functions here are inlined everywhere, in every kind of build: a copy of their own would be compiled once for each kind of
+// processor, and the linker would keep any one of them.
+
 /// One 3 x 3 convolution of stride 1 over channels-last images, cut into tiles of 4 x 4 outputs.
 /// Tiles are numbered image by image, phase by phase, row by row. A dilation of d makes d x d phases, each a convolution without
 /// dilation over every d-th row and column. A tile at the lower or right edge overhangs; what overhangs is not written.
@@ -28,7 +31,7 @@ struct Planes {
   std::int64_t row = 0;    ///< floats from one tile to the next
   std::int64_t plane = 0;  ///< floats from one place to the next
 
-  static Planes of(std::int64_t tiles, std::int64_t channels) {
+  [[gnu::always_inline]] static Planes of(std::int64_t tiles, std::int64_t channels) {
     Planes planes;
     planes.row = (channels + 7) / 8 * 8;
     if (planes.row % 64 == 0) planes.row += 16;
@@ -39,13 +42,13 @@ struct Planes {
 };
 
 /// Output channels lie in panels: as many of `widest` as there are whole ones, then one of 8, 16 or `widest` with zeros behind.
-constexpr std::int64_t panel_width(std::int64_t channels_left, std::int64_t widest) {
+[[gnu::always_inline]] constexpr std::int64_t panel_width(std::int64_t channels_left, std::int64_t widest) {
   if (channels_left >= widest) return widest;
   if (channels_left <= 8) return 8;
   return channels_left <= 16 ? 16 : widest;
 }
 
-constexpr std::int64_t padded_channels(std::int64_t channels, std::int64_t widest) {
+[[gnu::always_inline]] constexpr std::int64_t padded_channels(std::int64_t channels, std::int64_t widest) {
   std::int64_t padded = 0;
   while (padded < channels) padded += panel_width(channels - padded, widest);
   return padded;
