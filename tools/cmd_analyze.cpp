@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <iostream>
 #include <map>
+#include <thread>
 #include <set>
 
 #include <tbb/global_control.h>
@@ -19,6 +20,7 @@
 #include "tools/progress.h"
 #include "tools/run_folder.h"
 #include "tools/slide_args.h"
+#include "wsi/picture_file.h"
 
 namespace clmnet::tools {
 namespace fs = std::filesystem;
@@ -145,6 +147,7 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   // Decoding a tile costs a few hundredths of what the networks do with it on a CPU.
   setup.analysis.decode_threads = device.is_cuda() ? threads : std::max(std::min(2, threads), threads / 4);
 
+  const std::jthread warm(wsi::load_picture_files);  // loads while the model is read what would hold up the outputs
   const fs::path model_folder = args.model.empty() ? default_model_folder() : fs::path(args.model);
   nets::Ensemble ensemble(model_folder, device, setup.ensemble);
   const std::string checksum = sha256_of_file(model_folder / "config.json");

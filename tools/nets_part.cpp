@@ -1,6 +1,9 @@
 #include "tools/nets_part.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <string_view>
 
@@ -8,9 +11,12 @@
 #include "tools/base/late_library.h"
 
 namespace clmnet::tools {
+namespace fs = std::filesystem;
+
 namespace {
 
 constexpr const char* kPart = "clmnet-nets.so";
+constexpr const char* kProgram = "clmnet-torch";
 constexpr const char* kAdvice = "run tools/setup, which fetches LibTorch, then build clmnet anew";
 
 struct Name {
@@ -37,6 +43,16 @@ void list(CLI::App& parent, const Name& command) {
   });
 }
 
+/// Goes on as clmnet-torch, which lies beside clmnet, if there is one and LibTorch is there. What a program is linked with is searched
+/// before what its parts bring: here Debian's reference BLAS, which OpenCV is linked with, would stand for LibTorch's own at a
+/// thirtieth of its speed. clmnet-torch is linked with LibTorch first.
+void go_on_with_libtorch_first(char** argv) {
+  std::error_code ignored;
+  const fs::path self = fs::read_symlink("/proc/self/exe", ignored), program = self.parent_path() / kProgram;
+  if (self == program || !fs::exists(program, ignored) || !fs::exists(CLMNET_LIBTORCH, ignored)) return;
+  ::execv(program.c_str(), argv);  // returns only when it fails; the part then runs here, more slowly
+}
+
 }  // namespace
 
 bool names_command_of_nets(int argc, char** argv) {
@@ -47,6 +63,7 @@ bool names_command_of_nets(int argc, char** argv) {
 }
 
 int run_command_of_nets(int argc, char** argv) {
+  go_on_with_libtorch_first(argv);
   RunNets* run = nullptr;
   try {
     run = function_of_part<RunNets>(kPart, "clmnet_run_nets");

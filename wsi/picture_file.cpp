@@ -29,6 +29,13 @@ cv::Mat decode_picture(std::string_view bytes, int flags) {
 
 cv::Mat text_coverage(const std::string& text, double size_px, bool bold) { return functions().text(text, size_px, bold); }
 
+void load_picture_files() noexcept {
+  try {
+    functions();
+  } catch (const std::exception&) {
+  }
+}
+
 std::string libvips_version() { return functions().vips_version(); }
 
 }  // namespace clmnet::wsi

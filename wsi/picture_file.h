@@ -26,6 +26,10 @@ cv::Mat decode_picture(std::string_view bytes, int flags);
 /// Coverage of a line of text in DejaVu Sans, CV_8U; empty where libvips has no text.
 cv::Mat text_coverage(const std::string& text, double size_px, bool bold);
 
+/// Loads the part now, as another thread may while there is something else to do. Without a word where it cannot be loaded: who needs it
+/// will hear.
+void load_picture_files() noexcept;
+
 /// "8.14.1"
 std::string libvips_version();
 

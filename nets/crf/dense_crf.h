@@ -39,7 +39,7 @@ struct CrfWindow {
 };
 
 struct CrfWindowOptions {
-  int window_px = 1024;  ///< edge of what is worked on at once, overlap included
+  int window_px = 2048;  ///< edge of what is worked on at once, overlap included: about 0.4 GB
   int overlap_px = 0;    ///< margin that is computed and thrown away; 0: three bilat_sxy_px
 };
 

@@ -41,6 +41,7 @@ if(CLMNET_WITH_NETS)
   target_include_directories(clmnet_libtorch SYSTEM INTERFACE
     "${CLMNET_LIBTORCH_DIR}/include" "${CLMNET_LIBTORCH_DIR}/include/torch/csrc/api/include")
   target_link_libraries(clmnet_libtorch INTERFACE
-    "${CLMNET_LIBTORCH_DIR}/lib/libtorch_cpu.so" "${CLMNET_LIBTORCH_DIR}/lib/libc10.so" Threads::Threads)
+    "${CLMNET_LIBTORCH_DIR}/lib/libtorch_cpu.so" "${CLMNET_LIBTORCH_DIR}/lib/libc10.so"
+    "${CLMNET_LIBTORCH_DIR}/lib/libgomp.so.1" Threads::Threads)
   target_link_options(clmnet_libtorch INTERFACE "-Wl,-rpath,${CLMNET_LIBTORCH_DIR}/lib")
 endif()
