@@ -3,8 +3,8 @@
 #include <iomanip>
 #include <iostream>
 #include <map>
-#include <thread>
 #include <set>
+#include <thread>
 
 #include <tbb/global_control.h>
 

@@ -116,7 +116,7 @@ cv::Mat draw_overlay(const cv::Mat& overview, const ProbabilityMap& map, const T
     throw std::invalid_argument("draw_overlay: the map has no channel " + std::to_string(options.channel));
   }
   // A small slide is not blown up beyond what its overview holds.
-  const double scale = std::min(2.5, static_cast<double>(options.max_side_px) / std::max(overview.cols, overview.rows));
+  const double scale = std::min(2.0, static_cast<double>(options.max_side_px) / std::max(overview.cols, overview.rows));
   const cv::Size size(std::max(1, static_cast<int>(std::lround(overview.cols * scale))),
                       std::max(1, static_cast<int>(std::lround(overview.rows * scale))));
   cv::Mat picture;

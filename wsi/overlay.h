@@ -12,7 +12,7 @@ namespace clmnet::wsi {
 
 struct OverlayOptions {
   int channel = 0;
-  int max_side_px = 2000;               ///< of the slide's picture, without the margin for bars; at most 2.5 px per px of the overview
+  int max_side_px = 2000;               ///< of the slide's picture, without the margin for bars; at most 2 px per px of the overview
   double opacity = 0.6;                 ///< of the heatmap from probability 0.5 up; below, it fades to nothing at 0
   std::string title = {};               ///< the slide's name
   std::string value_name = "tumour probability";

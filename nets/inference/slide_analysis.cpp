@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <future>
 #include <map>
 #include <mutex>
 
@@ -128,6 +129,8 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
   stitch.map_um_per_px = model.spacing_um_per_px * static_cast<double>(map_px);
   stitch.channels = static_cast<int>(1 + members + (ensemble.options().class_activation ? members : 0));
   wsi::Stitcher stitcher(slide.extent(), slide.um_per_px(), stitch);
+  // Beside the networks, which do not always have work for every core.
+  std::future<cv::Mat> overview = std::async(std::launch::async, [&slide, &stitcher] { return wsi::read_overview(slide, stitcher.geometry()); });
   TileTable table(grid.size(), members, static_cast<int>(model.class_names.size()), static_cast<int>(model.feature_size()));
 
   wsi::StreamOptions stream;
@@ -165,6 +168,7 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
   });
   out.timings.tiles = seconds_since(started);
   out.timings.waiting_for_tiles = stats.waiting_for_decode_seconds;
+  out.overview = overview.get();
   out.raw = stitcher.result();
   keep_tissue(out.tissue.mask, out.raw);
   table.finish(out);
@@ -210,7 +214,6 @@ SlideAnalysis analyze_slide(const wsi::Slide& slide, Ensemble& ensemble, const S
   run_networks(slide, ensemble, options, grid, out, progress);
 
   started = Clock::now();
-  out.overview = wsi::read_overview(slide, out.raw.geometry);
   out.refined = {out.raw.geometry, {out.raw.probability[0].clone()}, out.raw.valid.clone()};
   if (options.refine && model.has_map() && !out.tiles.empty()) out.refined.probability[0] = refine_map(out.raw, out.overview, model.crf);
   out.timings.crf = seconds_since(started);
