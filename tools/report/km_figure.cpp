@@ -134,21 +134,30 @@ KmLayout layout_of(const KmFigure& figure) {
   return layout;
 }
 
-/// Corners of the step function and its band, and the censoring ticks, as inline data.
+/// Corners of the step function and its band, and the censoring ticks, as inline data. A band without width is none: gnuplot would
+/// draw a hairline down to 0 where it opens.
 void add_data(std::ostringstream& script, const KmFigure& figure, std::size_t k) {
   const auto& curve = figure.curves[k];
   script << "$band" << k << " << EOD\n";
   double survival = 1, lower = 1, upper = 1;
-  script << "0 1 1 1\n";
+  const auto corner = [&](double time) {
+    script << time << ' ' << survival << ' ';
+    if (lower < upper) {
+      script << lower << ' ' << upper << '\n';
+    } else {
+      script << "NaN NaN\n";
+    }
+  };
+  corner(0);
   for (std::size_t i = 0; i < curve.time.size(); ++i) {
-    script << curve.time[i] << ' ' << survival << ' ' << lower << ' ' << upper << '\n';
+    corner(curve.time[i]);
     const auto band = survival::survival_interval(curve.survival[i], curve.std_err[i], figure.scale, figure.level);
     survival = curve.survival[i];
     if (!std::isnan(band.lower)) {
       lower = band.lower;
       upper = band.upper;
     }
-    script << curve.time[i] << ' ' << survival << ' ' << lower << ' ' << upper << '\n';
+    corner(curve.time[i]);
   }
   script << "EOD\n$censored" << k << " << EOD\n";
   bool any = false;

@@ -58,6 +58,14 @@ TEST(KmFigure, GetsWiderSoThatALongLegendIsNotCut) {
   EXPECT_GT(wide, plain);   // 18 pt of a wider figure
 }
 
+// 1 of 4 dies at 1: S = 3/4 and log-log limits exp(log(3/4) exp(+-1.96 / sqrt(12) / log(3/4))). Before that S is 1 without doubt.
+TEST(KmFigure, TheBandBeginsAtTheFirstEvent) {
+  const std::string script = km_script(two_groups());
+  const auto second = script.find("$band1 << EOD\n");
+  ASSERT_NE(second, std::string::npos);
+  EXPECT_EQ(script.substr(second, 57), "$band1 << EOD\n0 1 NaN NaN\n1 1 NaN NaN\n1 0.75 0.1279469176");
+}
+
 TEST(KmFigure, RefusesNoneTooManyAndNamelessCurves) {
   EXPECT_THROW(km_script({}), std::invalid_argument);
   KmFigure figure = two_groups();
