@@ -1,6 +1,8 @@
 """clmnet bench nets, export, and analyze with programs, flips and activations, on a slide drawn here."""
 import json
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -10,8 +12,8 @@ import unittest
 CLMNET = sys.argv.pop(1)
 
 
-def run(*arguments):
-    return subprocess.run([CLMNET, *map(str, arguments)], capture_output=True, text=True, check=False)
+def run(*arguments, **how):
+    return subprocess.run([CLMNET, *map(str, arguments)], capture_output=True, text=True, check=False, **how)
 
 
 class Bench(unittest.TestCase):
@@ -44,6 +46,22 @@ class Bench(unittest.TestCase):
             done = run("bench", "nets", *arguments)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(words, done.stderr + done.stdout)
+
+
+class Waiting(unittest.TestCase):
+    """OMP_DISPLAY_ENV lets libgomp print the settings it runs with."""
+    def spins(self, **given):
+        theirs = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+        done = run("evaluate", "--help", env={**theirs, "OMP_DISPLAY_ENV": "verbose", **given})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return re.search(r"GOMP_SPINCOUNT = '(\w+)'", done.stderr).group(1)
+
+    def test_threads_give_busy_cores_back_soon(self):
+        self.assertEqual(self.spins(), "2000")
+
+    def test_the_users_setting_goes_first(self):
+        self.assertEqual(self.spins(GOMP_SPINCOUNT="777"), "777")
+        self.assertEqual(self.spins(OMP_WAIT_POLICY="passive"), "0")
 
 
 class Analyze(unittest.TestCase):
