@@ -17,6 +17,13 @@ namespace {
 
 constexpr std::int64_t kSide = 200000;
 
+// A sanitizer keeps what was freed, so that the process's memory says nothing of ours.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kMemoryIsOurs = false;
+#else
+constexpr bool kMemoryIsOurs = true;
+#endif
+
 double peak_rss_mib() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -114,7 +121,7 @@ TEST_F(LargeSlide, AStreamOverAllItsTilesStaysUnder300MiB) {
                               }),
                Enough);
   EXPECT_GE(seen, 1600);
-  EXPECT_LT(peak_rss_mib(), 300);
+  if (kMemoryIsOurs) EXPECT_LT(peak_rss_mib(), 300);
 }
 
 TEST_F(LargeSlide, OverlappingTilesFromEndToEndStayUnder300MiB) {
@@ -130,7 +137,7 @@ TEST_F(LargeSlide, OverlappingTilesFromEndToEndStayUnder300MiB) {
   const auto stats = for_each_batch(slide, tiles, options, [](TileBatch&) {});
   EXPECT_EQ(stats.tiles, 2000);
   EXPECT_EQ(stats.incomplete, 0);
-  EXPECT_LT(peak_rss_mib(), 300);
+  if (kMemoryIsOurs) EXPECT_LT(peak_rss_mib(), 300);
 }
 
 }  // namespace
