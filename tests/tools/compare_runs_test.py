@@ -18,20 +18,30 @@ ROWS = [["a", "P1", 0, 1, 0.1, 0.1, "", "", ""], ["b", "P1", 1, 1, 0.9, 0.9, 0.9
         ["g", "P3", -1, 1, 0.5, 0.5, "", "", ""]]
 
 
+def measure(value, lower, upper):
+    return {"value": value, "ci": [lower, upper]}
+
+
+METRICS = {"predictors": {"unet": {"auc": measure(0.7, 0.6, 0.8), "accuracy": measure(0.5, 0.25, 0.75), "dice": measure(0.6, 0.4, 0.8),
+                                   "hd95_um": measure(31.26, 20, 40)},
+                          "ensemble": {"auc": measure(1, 0.9, 1), "accuracy": measure(0.75, 0.5, 1), "dice": measure(0.7, 0.5, 0.9),
+                                       "hd95_um": measure(None, None, None), "dice_before_crf": measure(0.5, 0.3, 0.7)}},
+           "comparisons": [{"network": "unet", "delong_p": 0.0004, "delong_p_holm": 0.5}]}
+
+
 class CompareRuns(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
 
-    def run_folder(self, name, rows):
+    def run_folder(self, name, rows, metrics=None):
         folder = os.path.join(self.folder, name)
         os.mkdir(folder)
         with open(os.path.join(folder, "predictions.csv"), "w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
-        accuracy = {"accuracy": {"value": 0.75, "ci": [0.5, 1.0]}}
         with open(os.path.join(folder, "metrics.json"), "w") as file:
-            json.dump({"predictors": {"unet": accuracy, "ensemble": accuracy}}, file)
+            json.dump(METRICS if metrics is None else metrics, file)
         return folder
 
     def compare(self, *arguments):
@@ -45,12 +55,12 @@ class CompareRuns(unittest.TestCase):
         done = self.compare("all=" + self.run_folder("all", ROWS))
         self.assertEqual(done.returncode, 0, done.stderr)
         cells = self.cells(done.stdout)
-        self.assertTrue(cells["all", "ensemble"][0].startswith("1.000 "), cells)
-        self.assertTrue(cells["all", "U-Net"][0].startswith("0.667 "), cells)  # of 9 pairs, e is above b, d and f
-        self.assertRegex(cells["all", "U-Net"][1], r"^0\.\d{3}$")
-        self.assertEqual(cells["all", "ensemble"][2], "0.750 (0.500 to 1.000)")
-        self.assertTrue(cells["all", "ensemble"][3].startswith("0.700 (0.500 to 0.9"), cells)
-        self.assertTrue(cells["all", "ensemble before the CRF"][3].startswith("0.500 "), cells)
+        self.assertEqual(cells["all", "ensemble"], ["1.000 (0.900 to 1.000)", "", "0.750 (0.500 to 1.000)", "0.700 (0.500 to 0.900)", ""])
+        self.assertEqual(cells["all", "U-Net"],
+                         ["0.700 (0.600 to 0.800)", "< 0.001", "0.500 (0.250 to 0.750)", "0.600 (0.400 to 0.800)", "31.3 (20.0 to 40.0)"])
+        self.assertEqual(cells["all", "ensemble before the CRF"], ["", "", "", "0.500 (0.300 to 0.700)", ""])
+        self.assertEqual([row for row in cells], [("run", "predictor"), ("---", "---"), ("all", "ensemble"), ("all", "U-Net"),
+                                                  ("all", "ensemble before the CRF")])
 
     def test_a_run_less_the_first(self):
         worse = [row[:6] + [value - 0.2 if value else value for value in row[6:]] for row in ROWS]
@@ -73,10 +83,15 @@ class CompareRuns(unittest.TestCase):
         self.assertIn("expected a finished folder of `clmnet cv`", done.stderr)
         self.assertEqual(self.compare("all").returncode, 1)
         self.assertIn("expected NAME=RUN", self.compare("all").stderr)
+        for change in ({"predictors": {}}, {"comparisons": []}, {**METRICS, "predictors": {"unet": {"auc": measure(1, 1, 1)}}}, [], "text"):
+            with self.subTest(metrics=change):
+                done = self.compare("all=" + self.run_folder(f"broken{len(os.listdir(self.folder))}", ROWS, change))
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("is not as `clmnet cv` of this version writes it", done.stderr)
 
     def test_the_programs_error_is_passed_on(self):
         one_class = [row[:2] + [0] + row[3:] for row in ROWS]
-        done = self.compare("all=" + self.run_folder("all", one_class))
+        done = self.compare("all=" + self.run_folder("all", one_class), "less=" + self.run_folder("less", one_class))
         self.assertEqual(done.returncode, 1)
         self.assertIn("tumour", done.stderr)
 
