@@ -12,7 +12,7 @@
 #include "nets/training/calibration.h"
 #include "survival/groups.h"
 #include "survival/roc.h"
-#include "tools/map_score.h"
+#include "tools/measure_map.h"
 #include "tools/report/numbers.h"
 #include "tools/stats/mean_interval.h"
 
@@ -102,10 +102,10 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
       predictors[0].probability.push_back(1 - said.probability[n][0].item<double>());
       const MapTruth truth = map_truth(mask, batch.mask[n], model);
       const auto add = [&](const torch::Tensor& map, Predictor& predictor) {
-        predictor.false_share.push_back(add_map_score(map, truth, predictor.map_threshold, predictor.map));
+        predictor.false_share.push_back(measure_map(map, truth, predictor.map_threshold, predictor.map));
       };
       add(mask.defined() ? refined_map(said.map[n], batch.rgb[n], model) : said.map[n], predictors[0]);
-      add_map_score(said.map[n], truth, model.raw_map_threshold, predictors[0].map_before_crf);
+      measure_map(said.map[n], truth, model.raw_map_threshold, predictors[0].map_before_crf);
       for (std::size_t k = 1; k < predictors.size(); ++k) {
         const auto member = static_cast<std::int64_t>(k - 1);
         predictors[k].probability.push_back(1 - said.member_probability[n][member][0].item<double>());

@@ -1,4 +1,4 @@
-#include "tools/map_score.h"
+#include "tools/measure_map.h"
 
 #include <gtest/gtest.h>
 
@@ -26,46 +26,46 @@ torch::Tensor box(std::int64_t side, std::int64_t top, std::int64_t bottom, std:
 torch::Tensor mask_of(const torch::Tensor& x) { return x.to(torch::kUInt8); }
 
 // Map and mask are one map pixel of 6 µm apart.
-TEST(MapScore, AShiftIsItsDistanceInMicrometres) {
+TEST(MeasureMap, AShiftIsItsDistanceInMicrometres) {
   const torch::Tensor mask = mask_of(box(8, 2, 6, 2, 4));
   MapMeasures measures;
-  add_map_score(box(8, 2, 6, 4, 6), map_truth(mask, mask, model()), 0.5, measures);
+  measure_map(box(8, 2, 6, 4, 6), map_truth(mask, mask, model()), 0.5, measures);
   EXPECT_EQ(measures.hd95_um, std::vector<double>{6});
   EXPECT_EQ(measures.map_empty, std::vector<double>{0});
   EXPECT_EQ(measures.dice, std::vector<double>{0});
 }
 
-TEST(MapScore, AMapAtItsOwnResolutionGivesTheSameDistance) {
+TEST(MeasureMap, AMapAtItsOwnResolutionGivesTheSameDistance) {
   const torch::Tensor mask = mask_of(box(8, 2, 6, 2, 4));
   MapMeasures measures;
-  add_map_score(box(4, 1, 3, 2, 3), map_truth(mask, mask, model()), 0.5, measures);
+  measure_map(box(4, 1, 3, 2, 3), map_truth(mask, mask, model()), 0.5, measures);
   EXPECT_EQ(measures.hd95_um, std::vector<double>{6});
 }
 
-TEST(MapScore, DiceIsAtTheMasksOwnSizeAndTheDistanceIsNot) {
+TEST(MeasureMap, DiceIsAtTheMasksOwnSizeAndTheDistanceIsNot) {
   const torch::Tensor mask = mask_of(box(16, 4, 12, 4, 8)), patch = mask_of(box(8, 2, 6, 2, 4));
   MapMeasures measures;
-  add_map_score(box(8, 2, 6, 2, 4), map_truth(mask, patch, model()), 0.5, measures);
+  measure_map(box(8, 2, 6, 2, 4), map_truth(mask, patch, model()), 0.5, measures);
   EXPECT_EQ(measures.dice, std::vector<double>{1});
   EXPECT_EQ(measures.hd95_um, std::vector<double>{0});
 }
 
 // The diagonal between the centres of the corners of 4 x 4 px of 6 µm.
-TEST(MapScore, AMapWithoutTumourIsADiagonalAwayAndSaid) {
+TEST(MeasureMap, AMapWithoutTumourIsADiagonalAwayAndSaid) {
   const torch::Tensor mask = mask_of(box(8, 2, 6, 2, 4));
   MapMeasures measures;
-  add_map_score(torch::full({8, 8}, 0.4), map_truth(mask, mask, model()), 0.5, measures);
+  measure_map(torch::full({8, 8}, 0.4), map_truth(mask, mask, model()), 0.5, measures);
   ASSERT_EQ(measures.hd95_um.size(), 1U);
   EXPECT_NEAR(measures.hd95_um[0], 18 * std::sqrt(2.0), 1e-9);
   EXPECT_EQ(measures.map_empty, std::vector<double>{1});
   EXPECT_EQ(measures.dice, std::vector<double>{0});
 }
 
-TEST(MapScore, AMaskThatIsUnknownOrEmptyIsLeftOut) {
+TEST(MeasureMap, AMaskThatIsUnknownOrEmptyIsLeftOut) {
   MapMeasures measures;
-  EXPECT_TRUE(std::isnan(add_map_score(box(8, 0, 4, 0, 8), map_truth({}, box(8, 0, 8, 0, 8), model()), 0.5, measures)));
+  EXPECT_TRUE(std::isnan(measure_map(box(8, 0, 4, 0, 8), map_truth({}, box(8, 0, 8, 0, 8), model()), 0.5, measures)));
   const torch::Tensor none = mask_of(torch::zeros({8, 8}));
-  EXPECT_DOUBLE_EQ(add_map_score(box(8, 0, 4, 0, 8), map_truth(none, none, model()), 0.5, measures), 0.5);
+  EXPECT_DOUBLE_EQ(measure_map(box(8, 0, 4, 0, 8), map_truth(none, none, model()), 0.5, measures), 0.5);
   for (const auto& measure : kMapMeasures) {
     const auto& values = measures.*measure.values;
     ASSERT_EQ(values.size(), 2U) << measure.name;
@@ -74,10 +74,10 @@ TEST(MapScore, AMaskThatIsUnknownOrEmptyIsLeftOut) {
 }
 
 // One pixel of four of the mask: under half of a map pixel, so that there is no border at the map's resolution.
-TEST(MapScore, TumourBelowTheMapsResolutionHasNoBorder) {
+TEST(MeasureMap, TumourBelowTheMapsResolutionHasNoBorder) {
   const torch::Tensor mask = mask_of(box(8, 2, 3, 2, 3));
   MapMeasures measures;
-  add_map_score(mask.to(torch::kFloat32), map_truth(mask, mask, model()), 0.5, measures);
+  measure_map(mask.to(torch::kFloat32), map_truth(mask, mask, model()), 0.5, measures);
   EXPECT_EQ(measures.dice, std::vector<double>{1});
   EXPECT_TRUE(std::isnan(measures.hd95_um[0]) && std::isnan(measures.map_empty[0]));
 }

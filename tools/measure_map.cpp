@@ -1,4 +1,4 @@
-#include "tools/map_score.h"
+#include "tools/measure_map.h"
 
 #include <algorithm>
 #include <limits>
@@ -38,27 +38,25 @@ MapTruth map_truth(const torch::Tensor& mask, const torch::Tensor& patch_mask, c
   MapTruth truth;
   if (!mask.defined()) return truth;
   const std::int64_t side = std::min(mask.size(0), mask.size(1));
-  truth.own = mask.narrow(0, (mask.size(0) - side) / 2, side).narrow(1, (mask.size(1) - side) / 2, side).gt(0).to(torch::kUInt8);
+  truth.own = mask.narrow(0, (mask.size(0) - side) / 2, side).narrow(1, (mask.size(1) - side) / 2, side).gt(0).to(torch::kUInt8).contiguous();
   truth.coarse = pooled(patch_mask.gt(0), model.map_px).ge(0.5).to(torch::kUInt8).contiguous();
   truth.map_px = model.map_px;
   truth.map_um_per_px = model.spacing_um_per_px * static_cast<double>(model.map_px);
   return truth;
 }
 
-double add_map_score(const torch::Tensor& map, const MapTruth& truth, double threshold, MapMeasures& measures) {
-  double true_pixels = 0, said_pixels = 0, side = 0;
-  torch::Tensor said;
+double measure_map(const torch::Tensor& map, const MapTruth& truth, double threshold, MapMeasures& measures) {
+  survival::OverlapCounts pixels;
   if (truth.own.defined()) {
-    side = static_cast<double>(truth.own.size(0));
-    said = nets::resize_bilinear(map.unsqueeze(0).unsqueeze(0), truth.own.size(0), truth.own.size(1))[0][0].ge(threshold);
-    true_pixels = truth.own.sum().item<double>();
-    said_pixels = said.sum().item<double>();
+    const torch::Tensor whole = nets::resize_bilinear(map.unsqueeze(0).unsqueeze(0), truth.own.size(0), truth.own.size(1))[0][0];
+    const torch::Tensor said = whole.ge(threshold).to(torch::kUInt8).contiguous();
+    pixels = survival::overlap(view_of(truth.own), view_of(said));
   }
-  if (true_pixels == 0) {
+  if (pixels.tp + pixels.fn == 0) {
     for (const auto& measure : kMapMeasures) (measures.*measure.values).push_back(kUndefined);
-    return truth.own.defined() ? said_pixels / (side * side) : kUndefined;
+    return truth.own.defined() ? pixels.fp / (pixels.fp + pixels.tn) : kUndefined;
   }
-  measures.dice.push_back(2 * said.logical_and(truth.own).sum().item<double>() / (true_pixels + said_pixels));
+  measures.dice.push_back(pixels.dice());
   add_boundary(map, truth, threshold, measures);
   return kUndefined;
 }
