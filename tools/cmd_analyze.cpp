@@ -17,6 +17,7 @@
 #include "tools/commands.h"
 #include "tools/config_file.h"
 #include "tools/default_model.h"
+#include "tools/network_threads.h"
 #include "tools/progress.h"
 #include "tools/run_folder.h"
 #include "tools/slide_args.h"
@@ -141,8 +142,8 @@ int run_analyze(const AnalyzeArgs& args, const Session& session) {
   AnalyzeSetup setup = read_setup(args);
   check_names(args.slides);
   const torch::Device device = nets::select_device(args.device);
-  if (args.threads > 0) torch::set_num_threads(args.threads);
-  const int threads = args.threads > 0 ? args.threads : torch::get_num_threads();
+  set_network_threads(args.threads);
+  const int threads = torch::get_num_threads();
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads) + 1);
   // Decoding a tile costs a few hundredths of what the networks do with it on a CPU.
   setup.analysis.decode_threads = device.is_cuda() ? threads : std::max(std::min(2, threads), threads / 4);
@@ -206,7 +207,7 @@ void add_analyze(CLI::App& app, Session& session) {
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--config", args->config, "TOML with the keys of configs/analyze.toml");
   command->add_option("--batch", args->batch, "Tiles that the networks see at once")->capture_default_str()->check(CLI::Range(1, 4096));
-  command->add_option("--threads", args->threads, "Threads; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
+  command->add_option("--threads", args->threads, "Threads, at most the cores; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
   args->how.add_to(*command);
 }
 

@@ -17,6 +17,7 @@
 #include "tools/base/error.h"
 #include "tools/commands.h"
 #include "tools/default_model.h"
+#include "tools/network_threads.h"
 
 namespace clmnet::tools {
 namespace {
@@ -216,7 +217,7 @@ void print_speeds(const json& result) {
 }
 
 int run_bench_nets(const BenchNetsArgs& args, const Session& session) {
-  if (args.threads > 0) torch::set_num_threads(args.threads);
+  set_network_threads(args.threads);
   const json result = NetsBench(args).run();
   if (session.json) {
     print_json(result);
@@ -244,7 +245,7 @@ void add_bench_nets(CLI::App& bench, Session& session) {
   command->add_option("--batch", args->batch, "Tiles at once; 0: 8 on a CPU, 256 on a GPU")->capture_default_str()->check(CLI::Range(0, 4096));
   command->add_option("--repeats", args->repeats, "Runs of which the shortest counts")->capture_default_str()->check(CLI::Range(1, 1000));
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
+  command->add_option("--threads", args->threads, "Threads of the networks, at most the cores; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
 }
 
 }  // namespace clmnet::tools

@@ -11,6 +11,7 @@
 #include "tools/commands.h"
 #include "tools/default_model.h"
 #include "tools/evaluation.h"
+#include "tools/network_threads.h"
 #include "tools/progress.h"
 #include "tools/report/numbers.h"
 #include "tools/training_config.h"
@@ -96,7 +97,8 @@ void print_table(const json& results) {
 }
 
 int run_evaluate(const EvaluateArgs& args, const Session& session) {
-  if (args.threads > 0) torch::set_num_threads(args.threads);
+  if (!args.predictions.empty()) AtomicFile(args.predictions);  // where nothing can be written it is said now
+  set_network_threads(args.threads);
   const std::filesystem::path folder = args.model.empty() ? default_model_folder() : std::filesystem::path(args.model);
   nets::Ensemble ensemble(folder, nets::select_device(args.device), {.flips_and_turns = args.tta});
   ProgressBar bar;
@@ -138,7 +140,7 @@ void add_evaluate(CLI::App& app, Session& session) {
   command->footer(command->get_footer() + "\n" + kMapConvention + ".");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_flag("--tta", args->tta, "Test-time augmentation: means over the eight flips and quarter turns; eight times the work");
-  command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();
+  command->add_option("--threads", args->threads, "Threads of the networks, at most the cores; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
 }
 
 }  // namespace clmnet::tools

@@ -8,6 +8,7 @@
 #include "tools/base/error.h"
 #include "tools/commands.h"
 #include "tools/ensemble_training.h"
+#include "tools/network_threads.h"
 #include "tools/progress.h"
 #include "tools/source_commit.h"
 #include "tools/training_config.h"
@@ -108,7 +109,7 @@ int run_train(const TrainArgs& args, const Session& session) {
   const fs::path out = args.out;
   prepare_folder(out, args);
   const torch::Device device = nets::select_device(args.device);
-  if (args.threads > 0) torch::set_num_threads(args.threads);
+  set_network_threads(args.threads);
 
   nets::TrainingData data;
   ProgressBar bar;
@@ -148,7 +149,7 @@ void add_train(CLI::App& app, Session& session) {
   command->add_option("--config", args->config, "TOML with the keys of configs/train.toml");
   command->add_option("--init", args->init, "NETWORK=FILE: begin with a torchvision or timm .pth or a .safetensors; may be repeated");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command->add_option("--threads", args->threads, "Threads of the networks; 0: all cores")->capture_default_str();
+  command->add_option("--threads", args->threads, "Threads of the networks, at most the cores; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
   command->add_flag("--resume", args->resume, "Go on with the run in the output folder");
   command->add_flag("--finish", args->finish, "Train no further: fuse the best epochs that the output folder holds");
 }

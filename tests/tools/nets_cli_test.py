@@ -108,6 +108,16 @@ class Analyze(unittest.TestCase):
             self.assertFalse((plain / f"activation_{network}.tiff").exists())
         self.assertNotEqual(self.tiles(plain), self.tiles(more))
 
+    def test_more_threads_than_cores_are_lowered_and_said(self):
+        for command in ("analyze", "evaluate"):
+            done = run(command, *(["none.svs"] if command == "analyze" else ["--manifest", "none.csv"]), "--threads", 4096,
+                       *(["-o", self.folder / "threads"] if command == "analyze" else []))
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, r"clmnet: --threads 4096: there are \d+ cores to use")
+        refused = run("evaluate", "--manifest", "none.csv", "--threads", -1)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("--threads", refused.stderr)
+
     def test_export_refuses_a_folder_that_holds_something_and_a_program(self):
         self.assertIn("is not empty", run("export", "-o", self.folder).stderr)
         again = run("export", "--model", self.folder / "zoo", "-o", self.folder / "again")

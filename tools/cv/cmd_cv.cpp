@@ -4,7 +4,6 @@
 #include <iostream>
 #include <set>
 #include <sstream>
-#include <thread>
 
 #include "nets/device.h"
 #include "tools/base/atomic_file.h"
@@ -14,6 +13,7 @@
 #include "tools/cv/cv_fold.h"
 #include "tools/cv/cv_results.h"
 #include "tools/cv/fold_jobs.h"
+#include "tools/network_threads.h"
 #include "tools/report/gnuplot.h"
 #include "tools/report/numbers.h"
 #include "tools/report/text_table.h"
@@ -84,12 +84,6 @@ std::vector<FoldPlace> places_of(const CvArgs& args, const CvData& data, const R
 
 std::string name_of_place(const FoldPlace& place) {
   return std::to_string(place.repeat + 1) + "/" + std::to_string(place.fold + 1);
-}
-
-/// Folds side by side share the cores.
-void share_machine(const CvArgs& args) {
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  if (args.threads > 0 || args.jobs > 1) torch::set_num_threads(args.threads > 0 ? args.threads : std::max(1, cores / args.jobs));
 }
 
 /// What folds side by side are dealt to: every GPU unless the user names one.
@@ -163,7 +157,7 @@ int run_cv(const CvArgs& args, const Session& session) {
   require_gnuplot();
   const TrainingSetup setup = read_training_setup(args.config);
   nets::select_device(args.device);  // a device that is not there is said now
-  share_machine(args);
+  set_network_threads(args.threads, args.jobs);
   ProgressBar bar;
   const CvData data = read_cv_data(args, setup, bar);
   const json configuration = configuration_of(args, setup);
@@ -241,8 +235,9 @@ void add_cv(CLI::App& app, Session& session) {
       ->check(CLI::Range(1, 64));
   command
       ->add_option("--threads", args->threads,
-                   "Threads of the networks; 0: all cores, shared by the jobs. Other numbers of threads round otherwise")
-      ->capture_default_str();
+                   "Threads of the networks, all jobs together, at most the cores; 0: all cores. Other numbers of threads a job round otherwise")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
   command->add_option("--only-fold", args->only_fold)->group("");
   command->add_option("--fold-device", args->fold_device)->group("");
 }
