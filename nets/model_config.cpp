@@ -122,15 +122,42 @@ CrfOptions read_crf(const Reader& in) {
   return crf;
 }
 
+struct StainPart {
+  const char* name;
+  std::size_t numbers;
+};
+
+/// What a method's reference is made of, in StainTarget's order; empty for an unknown method.
+std::vector<StainPart> parts_of(const std::string& method) {
+  if (method == "macenko") return {{"haematoxylin", 3}, {"eosin", 3}, {"strongest", 2}};
+  if (method == "reinhard") return {{"mean", 3}, {"deviation", 3}};
+  return {};
+}
+
+std::vector<double> numbers_of(const Reader& in, const char* key, std::size_t count) {
+  std::vector<double> values = in.get<std::vector<double>>(key, "a list of numbers");
+  if (values.size() != count) {
+    throw InputError(in.where() + ": '" + key + "' has " + std::to_string(values.size()) + " numbers, expected " + std::to_string(count));
+  }
+  return values;
+}
+
 std::optional<StainTarget> read_stain(const Reader& ours) {
   if (!ours.object().contains("stain")) return std::nullopt;
   const Reader in = ours.child("stain");
-  StainTarget stain{in.get<std::string>("method", "macenko or reinhard"), in.get<std::vector<double>>("reference", "a list of numbers")};
-  const std::size_t numbers = stain.method == "macenko" ? 8 : stain.method == "reinhard" ? 6 : 0;
-  if (numbers == 0) throw InputError(in.where() + ": 'method' is '" + stain.method + "', expected macenko or reinhard");
-  if (stain.reference.size() != numbers) {
-    throw InputError(in.where() + ": 'reference' has " + std::to_string(stain.reference.size()) + " numbers, expected " +
-                     std::to_string(numbers));
+  StainTarget stain{in.get<std::string>("method", "macenko or reinhard"), {}};
+  const std::vector<StainPart> parts = parts_of(stain.method);
+  if (parts.empty()) throw InputError(in.where() + ": 'method' is '" + stain.method + "', expected macenko or reinhard");
+  if (in.object().contains("reference") && in.object().at("reference").is_array()) {  // one list, as models were written at first
+    std::size_t all = 0;
+    for (const auto& part : parts) all += part.numbers;
+    stain.reference = numbers_of(in, "reference", all);
+    return stain;
+  }
+  const Reader reference = in.child("reference");
+  for (const auto& part : parts) {
+    const std::vector<double> values = numbers_of(reference, part.name, part.numbers);
+    stain.reference.insert(stain.reference.end(), values.begin(), values.end());
   }
   return stain;
 }
@@ -193,11 +220,22 @@ json ensemble_json(const ModelConfig& config) {
                 {"bilat_weight", config.crf.bilat_weight},
                 {"iterations", config.crf.iterations}}}};
   if (config.ece) out["class_ece"] = *config.ece;
-  if (config.stain) out["stain"] = {{"method", config.stain->method}, {"reference", config.stain->reference}};
+  if (config.stain) out["stain"] = to_json(*config.stain);
   return out;
 }
 
 }  // namespace
+
+json to_json(const StainTarget& stain) {
+  json reference = json::object();
+  auto from = stain.reference.begin();
+  for (const auto& part : parts_of(stain.method)) {
+    const auto to = from + static_cast<std::ptrdiff_t>(part.numbers);
+    reference[part.name] = std::vector<double>(from, to);
+    from = to;
+  }
+  return {{"method", stain.method}, {"reference", reference}};
+}
 
 std::int64_t ModelConfig::feature_size() const {
   return std::accumulate(members.begin(), members.end(), std::int64_t{0},

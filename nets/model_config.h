@@ -35,6 +35,10 @@ struct StainTarget {
                                   ///< reinhard: mean L* a* b*, standard deviation of each
 };
 
+/// As config.json holds it: {"method", "reference"} with the numbers under the names macenko: "haematoxylin", "eosin", "strongest";
+/// reinhard: "mean", "deviation", as wsi/ and `clmnet tile` have them. Files with one list of all numbers are read too.
+nlohmann::json to_json(const StainTarget& stain);
+
 /// The name that stands for a TorchScript program among a model's networks.
 inline constexpr const char* kTorchScript = "torchscript";
 

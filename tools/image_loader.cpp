@@ -23,7 +23,7 @@ torch::Tensor to_tensor(const cv::Mat& image) {
 void normalise_stain(torch::Tensor& rgb, const wsi::StainReference& reference) {
   cv::Mat pixels(static_cast<int>(rgb.size(0)), static_cast<int>(rgb.size(1)), CV_8UC3, rgb.data_ptr<std::uint8_t>());
   try {
-    wsi::normaliser_for(pixels, reference).apply(pixels);
+    wsi::normaliser_for(pixels, reference).normaliser.apply(pixels);
   } catch (const InputError&) {  // glass, or all of one colour: nothing to go by
   }
 }

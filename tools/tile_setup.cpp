@@ -23,11 +23,6 @@ TileImages images_of(const std::string& name) {
   return name == "png" ? TileImages::png : TileImages::none;
 }
 
-template <std::size_t N>
-json to_json(const std::array<double, N>& values) {
-  return json(values);
-}
-
 void read_stain(const TileArgs& args, TileSetup& setup) {
   if (args.stain.empty()) {
     if (!args.stain_reference.empty()) throw InputError("--stain-reference without --stain-normalise; give macenko or reinhard");
@@ -38,20 +33,6 @@ void read_stain(const TileArgs& args, TileSetup& setup) {
     throw InputError("--stain-normalise reinhard needs --stain-reference IMAGE, a picture with the colours wanted");
   }
   setup.stain = wsi::read_stain_reference(args.stain, args.stain_reference);
-}
-
-json stain_json(const TileSetup& setup) {
-  if (!setup.stain) return nullptr;
-  json result = {{"method", setup.stain->macenko ? "macenko" : "reinhard"}};
-  if (setup.stain->macenko) {
-    result["reference"] = {{"haematoxylin", to_json(setup.stain->macenko->haematoxylin)},
-                           {"eosin", to_json(setup.stain->macenko->eosin)},
-                           {"strongest", to_json(setup.stain->macenko->strongest)}};
-  } else {
-    result["reference"] = {{"mean", to_json(setup.stain->reinhard->mean)},
-                           {"deviation", to_json(setup.stain->reinhard->deviation)}};
-  }
-  return result;
 }
 
 json configuration_of(const TileArgs& args, const TileSetup& setup) {
@@ -69,7 +50,7 @@ json configuration_of(const TileArgs& args, const TileSetup& setup) {
           {"images", args.images},
           {"jpeg_quality", setup.images == TileImages::jpeg ? json(setup.jpeg_quality) : json()},
           {"annotations", setup.annotations.empty() ? json() : annotations_json(setup)},
-          {"stain", stain_json(setup)}};
+          {"stain", setup.stain ? wsi::to_json(*setup.stain) : json()}};
 }
 
 }  // namespace

@@ -66,15 +66,7 @@ class SlideTiler {
     if (!setup_.stain || grid_.empty()) return;
     const cv::Mat sample = wsi::sample_tiles(slide_, grid_, setup_.grid);
     if (sample.empty()) throw InputError(slide_.path().filename().string() + ": no tile can be read, so its stain is not known");
-    if (setup_.stain->macenko) {
-      const auto fit = wsi::fit_macenko(sample);
-      stain_.emplace(wsi::StainNormaliser::macenko(fit, *setup_.stain->macenko));
-      stain_fit_ = {{"haematoxylin", json(fit.haematoxylin)}, {"eosin", json(fit.eosin)}, {"strongest", json(fit.strongest)}};
-    } else {
-      const auto fit = wsi::fit_reinhard(sample);
-      stain_.emplace(wsi::StainNormaliser::reinhard(fit, *setup_.stain->reinhard));
-      stain_fit_ = {{"mean", json(fit.mean)}, {"deviation", json(fit.deviation)}};
-    }
+    stain_.emplace(wsi::normaliser_for(sample, *setup_.stain));
   }
 
   void remove_leftovers() const {
@@ -138,7 +130,7 @@ class SlideTiler {
       TileImage& tile = tiles[i];
       tile.rgb.create(px, px, CV_8UC3);
       std::memcpy(tile.rgb.data, batch.rgb + i * bytes, bytes);
-      if (stain_) stain_->apply(tile.rgb);
+      if (stain_) stain_->normaliser.apply(tile.rgb);
       const auto& origin = batch.tiles[i].origin;
       if (images_) {
         cv::Mat bgr;
@@ -204,7 +196,7 @@ class SlideTiler {
       summary["bounds"] = {{"x", bounds->origin.x}, {"y", bounds->origin.y}, {"width", bounds->size.width}, {"height", bounds->size.height}};
     }
     for (const auto& origin : undecodable_) summary["undecodable"].push_back({origin.x, origin.y});
-    if (!stain_fit_.is_null()) summary["stain"] = stain_fit_;
+    if (stain_) summary["stain"] = wsi::to_json(stain_->slide).at("reference");
     if (annotation_) {
       summary["annotated_regions"] = annotation_->counts;
       summary["tiles_by_label"] = labels;
@@ -226,8 +218,7 @@ class SlideTiler {
   wsi::TilesInfo info_;
   std::optional<SlideAnnotation> annotation_;
   std::optional<wsi::LabelPainter> painter_;
-  std::optional<wsi::StainNormaliser> stain_;
-  json stain_fit_;
+  std::optional<wsi::FittedNormaliser> stain_;
   std::optional<AtomicFolder> images_, masks_;
   std::vector<TileRow> rows_;
   std::vector<wsi::Level0Px> undecodable_;

@@ -169,7 +169,7 @@ nlohmann::json to_json(const TrainingSetup& setup) {
         {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}, {"glass", t.augment.glass}}},
       {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.model.map_px}, {"sensitivity", setup.model.sensitivity}}},
       {"slides", to_json(setup.slides)}};
-  if (setup.model.stain) out["model"]["stain"] = {{"method", setup.model.stain->method}, {"reference", setup.model.stain->reference}};
+  if (setup.model.stain) out["model"]["stain"] = nets::to_json(*setup.model.stain);
   for (const auto& plan : t.members) {
     out[plan.member.network] = {{"width", plan.member.width},
                                 {"squeeze_excite", plan.member.squeeze_excite},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -41,9 +42,23 @@ StainReference read_stain_reference(const std::string& method, const std::string
   }
 }
 
-StainNormaliser normaliser_for(const cv::Mat& sample, const StainReference& reference) {
-  return reference.macenko ? StainNormaliser::macenko(fit_macenko(sample), *reference.macenko)
-                           : StainNormaliser::reinhard(fit_reinhard(sample), reference.reinhard.value());
+nlohmann::json to_json(const StainReference& reference) {
+  if (reference.macenko) {
+    const MacenkoFit& fit = *reference.macenko;
+    return {{"method", "macenko"},
+            {"reference", {{"haematoxylin", fit.haematoxylin}, {"eosin", fit.eosin}, {"strongest", fit.strongest}}}};
+  }
+  const ReinhardFit& fit = reference.reinhard.value();
+  return {{"method", "reinhard"}, {"reference", {{"mean", fit.mean}, {"deviation", fit.deviation}}}};
+}
+
+FittedNormaliser normaliser_for(const cv::Mat& sample, const StainReference& reference) {
+  if (reference.macenko) {
+    const MacenkoFit fit = fit_macenko(sample);
+    return {StainNormaliser::macenko(fit, *reference.macenko), {fit, {}}};
+  }
+  const ReinhardFit fit = fit_reinhard(sample);
+  return {StainNormaliser::reinhard(fit, reference.reinhard.value()), {{}, fit}};
 }
 
 cv::Mat sample_tiles(const Slide& slide, const std::vector<TileSpec>& grid, const GridOptions& options) {

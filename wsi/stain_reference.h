@@ -4,13 +4,16 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "wsi/grid.h"
 #include "wsi/slide.h"
 #include "wsi/stain.h"
 
 namespace clmnet::wsi {
 
-/// The colours that slides and images are brought to, and by which method: exactly one of the two is set.
+/// The colours that slides and images are brought to, or those that a slide has, and by which method: exactly one of the two
+/// is set.
 struct StainReference {
   std::optional<MacenkoFit> macenko;
   std::optional<ReinhardFit> reinhard;
@@ -21,9 +24,19 @@ struct StainReference {
 /// Throws InputError for another method, a file that is no picture or holds too little stain, reinhard without picture.
 StainReference read_stain_reference(const std::string& method, const std::string& picture);
 
-/// What brings a slide's colours to the reference. sample: CV_8UC3 RGB, tissue of that slide.
-/// Throws InputError where too little of the sample is stained.
-StainNormaliser normaliser_for(const cv::Mat& sample, const StainReference& reference);
+/// As runs and models record it: {"method": "macenko" or "reinhard", "reference": its numbers under the names of MacenkoFit or
+/// ReinhardFit}.
+nlohmann::json to_json(const StainReference& reference);
+
+/// What brings a slide's colours to a reference.
+struct FittedNormaliser {
+  StainNormaliser normaliser;
+  StainReference slide;  ///< the slide's own colours, by the reference's method
+};
+
+/// sample   CV_8UC3 RGB, tissue of the slide
+/// Throws   InputError where too little of the sample is stained.
+FittedNormaliser normaliser_for(const cv::Mat& sample, const StainReference& reference);
 
 /// Pixels of at most 48 tiles spread evenly over the grid, below each other, CV_8UC3; those that cannot be decoded are left out.
 cv::Mat sample_tiles(const Slide& slide, const std::vector<TileSpec>& grid, const GridOptions& options);

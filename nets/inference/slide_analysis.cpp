@@ -110,7 +110,7 @@ std::optional<wsi::StainNormaliser> fit_stain(const wsi::Slide& slide, const Mod
   try {
     const cv::Mat sample = wsi::sample_tiles(slide, grid, out.grid);
     if (sample.empty()) throw InputError("no tile can be read");
-    return wsi::normaliser_for(sample, *reference);
+    return wsi::normaliser_for(sample, *reference).normaliser;
   } catch (const InputError& error) {
     out.stain_warning = std::string("the colours were left as they are, though the model wants them normalised: ") + error.what();
     return std::nullopt;

@@ -1,7 +1,5 @@
 #include "nets/inference/stain_target.h"
 
-#include <stdexcept>
-
 namespace clmnet::nets {
 namespace {
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nets/ensemble.h"
+#include "nets/inference/stain_target.h"
 #include "tests/base/temporary_folder.h"
 #include "tests/nets/inference/colour_model.h"
 #include "tools/base/atomic_file.h"
@@ -51,11 +52,39 @@ TEST_F(ModelConfigTest, TheColoursThatTilesAreBroughtToAreKept) {
   EXPECT_EQ(again.stain->reference, config.stain->reference);
 }
 
+TEST_F(ModelConfigTest, ColoursAreWrittenAsTheRoomOfSlidesWritesThem) {
+  for (const wsi::StainReference& reference :
+       {wsi::StainReference{wsi::published_macenko_reference(), {}}, wsi::StainReference{{}, wsi::ReinhardFit{{70, 20, -10}, {15, 8, 6.5}}}}) {
+    ModelConfig config = read_model_config(model());
+    config.stain = stain_target_of(reference);
+    write_model_config(model(), config);
+    const json written = json::parse(read_whole_file(model() / "config.json"));
+    EXPECT_EQ(written["clmnet"]["stain"], wsi::to_json(reference));
+    EXPECT_EQ(wsi::to_json(stain_reference_of(read_model_config(model())).value()), wsi::to_json(reference));
+  }
+}
+
+TEST_F(ModelConfigTest, ColoursInOneListAreRead) {
+  json document = json::parse(read_whole_file(model() / "config.json"));
+  document["clmnet"]["stain"] = {{"method", "macenko"}, {"reference", {1, 2, 3, 4, 5, 6, 7, 8}}};
+  write_atomically(model() / "config.json", document.dump());
+  const wsi::MacenkoFit fit = stain_reference_of(read_model_config(model())).value().macenko.value();
+  EXPECT_EQ(fit.haematoxylin, (wsi::Rgb3{1, 2, 3}));
+  EXPECT_EQ(fit.eosin, (wsi::Rgb3{4, 5, 6}));
+  EXPECT_EQ(fit.strongest, (std::array<double, 2>{7, 8}));
+}
+
 TEST_F(ModelConfigTest, ColoursOfAnotherFormAreRefused) {
   std::string message = error_after([](json& d) { d["clmnet"]["stain"] = {{"method", "vahadane"}, {"reference", {1, 2}}}; });
   EXPECT_NE(message.find("'method' is 'vahadane', expected macenko or reinhard"), std::string::npos) << message;
   message = error_after([](json& d) { d["clmnet"]["stain"] = {{"method", "macenko"}, {"reference", {1, 2, 3, 4, 5, 6}}}; });
   EXPECT_NE(message.find("'reference' has 6 numbers, expected 8"), std::string::npos) << message;
+  message = error_after([](json& d) {
+    d["clmnet"]["stain"] = {{"method", "reinhard"}, {"reference", {{"mean", {1, 2, 3}}, {"deviation", {1, 2}}}}};
+  });
+  EXPECT_NE(message.find("stain: reference: 'deviation' has 2 numbers, expected 3"), std::string::npos) << message;
+  message = error_after([](json& d) { d["clmnet"]["stain"] = {{"method", "macenko"}, {"reference", {{"mean", {1, 2, 3}}}}}; });
+  EXPECT_NE(message.find("no 'haematoxylin'"), std::string::npos) << message;
   message = error_after([](json& d) { d["clmnet"]["stain"] = {{"method", "macenko"}}; });
   EXPECT_NE(message.find("reference"), std::string::npos) << message;
 }

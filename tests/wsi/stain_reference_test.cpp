@@ -1,6 +1,7 @@
 #include "wsi/stain_reference.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 
 #include "tests/base/temporary_folder.h"
@@ -42,9 +43,22 @@ TEST(StainReference, APictureGivesItsColoursAndASampleIsBroughtToThem) {
   const StainReference reference = read_stain_reference("reinhard", folder.write("wanted.png", png(bgr)).string());
   ASSERT_TRUE(reference.reinhard);
   cv::Mat other = checks({200, 120, 160}, {150, 80, 120});
-  normaliser_for(other, reference).apply(other);
+  const ReinhardFit own = fit_reinhard(other);
+  const FittedNormaliser fitted = normaliser_for(other, reference);
+  ASSERT_TRUE(fitted.slide.reinhard);
+  EXPECT_EQ(fitted.slide.reinhard->mean, own.mean);  // the sample's own colours, not the reference's
+  EXPECT_EQ(fitted.slide.reinhard->deviation, own.deviation);
+  fitted.normaliser.apply(other);
   // Two colours are mapped onto two colours exactly, but for rounding.
   EXPECT_LE(cv::norm(other, wanted, cv::NORM_INF), 3);
+}
+
+TEST(StainReference, IsRecordedUnderNames) {
+  const MacenkoFit macenko{{0.5, 0.75, 0.25}, {0.125, 0.875, 0.5}, {2, 1}};
+  EXPECT_EQ(to_json({macenko, {}}), nlohmann::json::parse(R"({"method": "macenko", "reference":
+    {"haematoxylin": [0.5, 0.75, 0.25], "eosin": [0.125, 0.875, 0.5], "strongest": [2.0, 1.0]}})"));
+  EXPECT_EQ(to_json({{}, ReinhardFit{{70, 20, -10}, {15, 8, 6.5}}}),
+            nlohmann::json::parse(R"({"method": "reinhard", "reference": {"mean": [70.0, 20.0, -10.0], "deviation": [15.0, 8.0, 6.5]}})"));
 }
 
 TEST(StainReference, WhatCannotBeAReference) {
