@@ -56,7 +56,7 @@ void wait_briefly() {
 /// thirtieth of its speed. clmnet-torch is linked with LibTorch first.
 void go_on_with_libtorch_first(char** argv) {
   std::error_code ignored;
-  const fs::path self = fs::read_symlink("/proc/self/exe", ignored), program = self.parent_path() / kProgram;
+  const fs::path self = program_path(), program = self.parent_path() / kProgram;
   if (self == program || !fs::exists(program, ignored) || !fs::exists(CLMNET_LIBTORCH, ignored)) return;
   wait_briefly();
   ::execv(program.c_str(), argv);  // returns only when it fails; the part then runs here, more slowly

@@ -19,7 +19,7 @@ std::string error_of(const std::string& part, const char* function) {
 /// A file beside this program for the length of a test.
 class FileBesideProgram {
  public:
-  FileBesideProgram(const std::string& name, const std::string& text) : path_(fs::read_symlink("/proc/self/exe").parent_path() / name) {
+  FileBesideProgram(const std::string& name, const std::string& text) : path_(program_path().parent_path() / name) {
     std::ofstream(path_) << text;
   }
   ~FileBesideProgram() { fs::remove(path_); }
@@ -29,6 +29,11 @@ class FileBesideProgram {
  private:
   fs::path path_;
 };
+
+TEST(ProgramPath, IsTheProgramThatRuns) {
+  EXPECT_TRUE(program_path().is_absolute());
+  EXPECT_EQ(program_path().filename(), "base_test");
+}
 
 TEST(LatePart, IsFoundBesideTheProgram) { EXPECT_EQ(function_of_part<int(int)>("late-part.so", "clmnet_twice")(21), 42); }
 

@@ -2,8 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <filesystem>
-
 #include "tools/base/error.h"
 
 namespace clmnet {
@@ -12,11 +10,16 @@ namespace {
 
 fs::path place_of(const std::string& file_name) {
   std::error_code ignored;
-  const fs::path beside = fs::read_symlink("/proc/self/exe", ignored).parent_path() / file_name;
+  const fs::path beside = program_path().parent_path() / file_name;
   return fs::exists(beside, ignored) ? beside : fs::path(CLMNET_BUILD_DIR) / file_name;
 }
 
 }  // namespace
+
+fs::path program_path() {
+  std::error_code ignored;
+  return fs::read_symlink("/proc/self/exe", ignored);
+}
 
 void* load_part(const std::string& file_name) {
   // RTLD_LOCAL: a part holds its own copy of our static libraries, which must not be mixed with the program's.

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 namespace clmnet {
+
+/// The file that the running program was started from; empty where the system does not say.
+std::filesystem::path program_path();
 
 /// A part of clmnet that is a shared library of its own and is loaded when it is first asked for: what it is linked with
 /// (LibTorch takes 0.3 s) then costs nothing where it is not used. It lies beside the program, else in the folder of the build.
