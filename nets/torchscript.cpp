@@ -8,12 +8,13 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/serialization/export.h>
 #include <torch/script.h>
 #pragma GCC diagnostic pop
 
 #include "nets/checkpoint/state_dict.h"
 #include "nets/ensemble.h"
-#include "tools/base/atomic_file.h"
+#include "tools/base/atomic_writer.h"
 #include "tools/base/error.h"
 
 namespace clmnet::nets {
@@ -120,8 +121,8 @@ void export_torchscript(const ModelConfig& config, const std::vector<std::shared
 
   std::error_code ignored;
   fs::create_directories(folder, ignored);
-  AtomicFile file(folder / "torchscript_model.pt");
-  program.save(file.temporary().string());
+  AtomicWriter file(folder / "torchscript_model.pt");
+  torch::jit::ExportModule(program, file.never_failing());
   file.commit();
   nlohmann::json zoo = to_json(config);
   zoo.erase("clmnet");

@@ -1,14 +1,24 @@
 #include "wsi/h5_writer.h"
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "tools/base/error.h"
+#include "tools/base/system_error.h"
 
 namespace clmnet::wsi {
 
 H5Writer::H5Writer(const std::filesystem::path& path) : path_(path), file_(path) {
   h5_ = H5Id(H5Fcreate(file_.temporary().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
   check(static_cast<bool>(h5_), "created");
+}
+
+H5Writer::~H5Writer() {
+  // A file that HDF5 cannot close stays open until the program ends; empty, it does not keep the disk full.
+  if (h5_.close()) return;
+  std::error_code ignored;
+  std::filesystem::resize_file(file_.temporary(), 0, ignored);
 }
 
 H5Id H5Writer::dataset(const char* name, hid_t type, hsize_t rows, hsize_t columns, const void* data) {
@@ -74,9 +84,13 @@ void H5Writer::commit() {
 }
 
 void H5Writer::check(bool good, const std::string& doing) const {
-  if (!good) {
-    throw InputError(path_.string() + ": cannot be " + doing + ", nothing was changed (HDF5: " + quiet_.reason() + ")");
+  if (good) return;
+  const std::string reason = quiet_.reason();
+  std::string advice;
+  for (const int error : {ENOSPC, EDQUOT, EFBIG, EACCES, EPERM, EROFS}) {
+    if (reason == std::strerror(error)) advice = advice_on(error);
   }
+  throw InputError(path_.string() + ": cannot be " + doing + ", nothing was changed (HDF5: " + reason + ")" + advice);
 }
 
 void H5Writer::put(const H5Id& on, const std::string& name, hid_t type, hsize_t count, const void* data) {

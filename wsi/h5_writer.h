@@ -10,10 +10,11 @@
 namespace clmnet::wsi {
 
 /// An HDF5 file that is whole or absent. Callers hold h5_mutex().
-/// Every member throws InputError with HDF5's reason when the disk does not take it; the target is then untouched.
+/// Every member throws InputError with HDF5's reason and what to do when the disk does not take it; the target is then untouched.
 class H5Writer {
  public:
   explicit H5Writer(const std::filesystem::path& path);
+  ~H5Writer();
 
   /// [rows, columns], or [rows] with columns 0.
   H5Id dataset(const char* name, hid_t type, hsize_t rows, hsize_t columns, const void* data);

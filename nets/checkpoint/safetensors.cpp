@@ -12,7 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tools/base/atomic_file.h"
+#include "tools/base/atomic_writer.h"
 #include "tools/base/error.h"
 
 namespace clmnet::nets {
@@ -272,17 +272,10 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
   const NamedTensors stored = in_file_order(tensors, storage);
   const std::string header = header_of(stored, metadata);
   const std::uint64_t header_bytes = header.size();
-  AtomicFile file(path);
-  {
-    std::ofstream out(file.temporary(), std::ios::binary | std::ios::trunc);
-    out.write(reinterpret_cast<const char*>(&header_bytes), 8);
-    out.write(header.data(), static_cast<std::streamsize>(header.size()));
-    for (const auto& [name, tensor] : stored) {
-      out.write(static_cast<const char*>(tensor.data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
-    }
-    out.flush();
-    if (!out) throw InputError(path.string() + ": writing failed (" + std::strerror(errno) + "); nothing was left");
-  }
+  AtomicWriter file(path);
+  file.add(&header_bytes, 8);
+  file.add(header.data(), header.size());
+  for (const auto& [name, tensor] : stored) file.add(tensor.data_ptr(), tensor.nbytes());
   file.commit();
 }
 

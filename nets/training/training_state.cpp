@@ -1,6 +1,6 @@
 #include "nets/training/training_state.h"
 
-#include "tools/base/atomic_file.h"
+#include "tools/base/atomic_writer.h"
 #include "tools/base/error.h"
 
 namespace clmnet::nets {
@@ -40,8 +40,8 @@ void save_training_state(const std::filesystem::path& file, const TrainingState&
   archive.write("optimizer", optimizer);
   archive.write("fingerprint", c10::IValue(state.fingerprint));
   archive.write("epochs", pack(state.epochs));
-  AtomicFile out(file);
-  archive.save_to(out.temporary().string());
+  AtomicWriter out(file);
+  archive.save_to(out.never_failing());
   out.commit();
 }
 

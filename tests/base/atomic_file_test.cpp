@@ -1,8 +1,6 @@
 #include "tools/base/atomic_file.h"
 
-#include <csignal>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/base/file_size_limit.h"
 #include "tests/base/temporary_folder.h"
 #include "tools/base/error.h"
 
@@ -18,26 +17,9 @@ namespace clmnet {
 namespace {
 
 namespace fs = std::filesystem;
+using test::FileSizeLimit;
 using test::message_of;
 using test::TemporaryFolder;
-
-/// No file may grow over `bytes` while this lives: what a full disk does to write(), with another error number.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int);
-};
 
 void write_through(const AtomicFile& file, std::string_view bytes) {
   std::ofstream(file.temporary(), std::ios::binary) << bytes;

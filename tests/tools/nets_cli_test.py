@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,18 @@ class Analyze(unittest.TestCase):
         again = run("export", "--model", self.folder / "zoo", "-o", self.folder / "again")
         self.assertEqual(again.returncode, 1)
         self.assertIn("TorchScript", again.stderr)
+
+    def test_a_full_disk_is_said_and_leaves_nothing_half(self):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))  # noqa: E731
+        for arguments, file in ((["export", "-o", self.folder / "full"], r"torchscript_model\.pt"),
+                                (["analyze", self.slide, "-o", self.folder / "full-run", "--device", "cpu"], r"drawn/\S+")):
+            done = run(*arguments, preexec_fn=limit)
+            self.assertEqual(done.returncode, 1, done.stderr[-2000:])
+            self.assertRegex(done.stderr, file + ": cannot be .*; free some disk space")
+        self.assertEqual(list((self.folder / "full").iterdir()), [])
+        self.assertFalse((self.folder / "full-run" / "drawn" / "summary.json").exists())
+        self.assertFalse([path for path in (self.folder / "full-run").rglob("*") if ".part" in path.name])
+        self.analyze("full-run")  # goes on
 
     def test_a_program_has_no_activation(self):
         (self.folder / "activation.toml").write_text("[map]\nclass_activation = true\n")

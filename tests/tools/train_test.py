@@ -3,6 +3,7 @@ import csv
 import json
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import struct
@@ -116,6 +117,19 @@ class Train(unittest.TestCase):
         self.assertEqual(again.returncode, 0, again.stderr[-2000:])
         for name in ("vgg16.safetensors", "unet.safetensors", "config.json"):
             self.assertEqual((self.folder / "unbroken" / name).read_bytes(), (self.folder / "killed" / name).read_bytes(), name)
+
+    def test_a_full_disk_is_said_and_the_run_goes_on_from_what_was_whole(self):
+        weights = (self.folder / "unbroken" / "vgg16.safetensors").stat().st_size
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (weights + 1000, weights + 1000))  # noqa: E731
+        done = subprocess.run(self.command("full"), capture_output=True, text=True, check=False, preexec_fn=limit)
+        self.assertEqual(done.returncode, 1, done.stderr[-2000:])  # of the state, which is larger than the weights
+        self.assertRegex(done.stderr, r"vgg16\.state: cannot be written, nothing was changed \(.*\); free some disk space")
+        left = [path.name for path in (self.folder / "full").rglob("*") if ".part" in path.name or path.suffix == ".state"]
+        self.assertEqual(left, [])
+        again = self.train("full", "--resume")
+        self.assertEqual(again.returncode, 0, again.stderr[-2000:])
+        for name in ("vgg16.safetensors", "unet.safetensors", "config.json"):
+            self.assertEqual((self.folder / "unbroken" / name).read_bytes(), (self.folder / "full" / name).read_bytes(), name)
 
     def test_the_run_explains_itself(self):
         training = self.folder / "unbroken" / "training"

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
 #include <opencv2/core.hpp>
 
+#include "tests/base/file_size_limit.h"
 #include "tests/wsi/tiff_fixture.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
@@ -36,6 +38,24 @@ const std::vector<TileSpec> kTiles{{{0, 0}, 0, 0}, {{768, 0}, 1, 0}, {{0, 429496
 template <typename T>
 T attribute(const TileFeatures& file, const std::string& name) {
   return std::get<T>(file.attributes.at(name));
+}
+
+// In a process of its own: what HDF5 could not close used to end the program at its end.
+TEST(FeaturesH5, AFullDiskIsNamedAndTheProgramEndsAsItWants) {
+  const TemporaryFolder folder;
+  const cv::Mat features(3, 1024, CV_32F, cv::Scalar(1));
+  EXPECT_EXIT(
+      {
+        const test::FileSizeLimit limit(8000);
+        try {
+          write_features_h5(folder / "features.h5", kTiles, features, info());
+        } catch (const InputError& error) {
+          std::fputs(error.what(), stderr);
+          std::exit(3);
+        }
+      },
+      testing::ExitedWithCode(3), "features.h5: cannot be .*File too large.*free some disk space");
+  EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
 TEST(FeaturesH5, ComesBackWithTheAttributesOfClamAndTrident) {

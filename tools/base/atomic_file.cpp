@@ -7,34 +7,18 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <sstream>
 #include <vector>
 
+#include "tools/base/atomic_writer.h"
 #include "tools/base/error.h"
+#include "tools/base/system_error.h"
 
 namespace clmnet {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// What the user can do about the system's reason.
-std::string advice(int error) {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG: return "; free some disk space or write elsewhere, then run again";
-    case EACCES:
-    case EPERM:
-    case EROFS: return "; change its permissions or take another folder";
-    default: return "";
-  }
-}
-
-[[noreturn]] void fail(const fs::path& path, const std::string& what, int error) {
-  throw InputError(path.string() + ": " + what + " (" + std::strerror(error) + ")" + advice(error));
-}
 
 /// Unique within the machine, so that two runs into one folder do not write into each other's temporary file.
 fs::path temporary_name(const fs::path& target) {
@@ -46,12 +30,12 @@ fs::path temporary_name(const fs::path& target) {
 
 void sync_path(const fs::path& path, int flags) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) fail(path, "cannot be opened to make it durable", errno);
+  if (fd < 0) throw_system_error(path, "cannot be opened to make it durable", errno);
   const int status = ::fsync(fd);
   const int error = errno;
   ::close(fd);
   // Some file systems cannot fsync a folder; the rename is still atomic there.
-  if (status != 0 && error != EINVAL && error != EROFS) fail(path, "cannot be made durable", error);
+  if (status != 0 && error != EINVAL && error != EROFS) throw_system_error(path, "cannot be made durable", error);
 }
 
 std::string hex(const unsigned char* bytes, unsigned count) {
@@ -84,7 +68,7 @@ class InputFile {
  public:
   explicit InputFile(const fs::path& path) : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (fd_ < 0 && errno == ENOENT) throw InputError(path.string() + ": no such file; check the path");
-    if (fd_ < 0) fail(path, "cannot be opened for reading", errno);
+    if (fd_ < 0) throw_system_error(path, "cannot be opened for reading", errno);
     std::error_code ignored;
     if (fs::is_directory(path, ignored)) {
       ::close(fd_);
@@ -100,7 +84,7 @@ class InputFile {
     for (;;) {
       const ssize_t n = ::read(fd_, block_.data(), block_.size());
       if (n >= 0) return {block_.data(), static_cast<std::size_t>(n)};
-      if (errno != EINTR) fail(path_, "cannot be read to its end", errno);
+      if (errno != EINTR) throw_system_error(path_, "cannot be read to its end", errno);
     }
   }
 
@@ -119,7 +103,7 @@ AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)), temporary_
     throw InputError(folder.string() + ": no such folder to write " + target_.filename().string() + " into");
   }
   if (fs::is_directory(target_, ignored)) throw InputError(target_.string() + ": is a folder, expected a file to write");
-  if (::access(folder.c_str(), W_OK) != 0) fail(folder, "the folder may not be written", errno);
+  if (::access(folder.c_str(), W_OK) != 0) throw_system_error(folder, "the folder may not be written", errno);
 }
 
 AtomicFile::~AtomicFile() {
@@ -130,27 +114,14 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::commit() {
   sync_path(temporary_, O_RDONLY);
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail(target_, "cannot be given its name", errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) throw_system_error(target_, "cannot be given its name", errno);
   committed_ = true;
   sync_path(target_.has_parent_path() ? target_.parent_path() : fs::path("."), O_RDONLY | O_DIRECTORY);
 }
 
 void write_atomically(const fs::path& target, std::string_view bytes) {
-  AtomicFile file(target);
-  const int fd = ::open(file.temporary().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) fail(target, "cannot be written", errno);
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      const int error = n < 0 ? errno : EIO;
-      ::close(fd);
-      fail(target, "cannot be written, nothing was changed", error);
-    }
-    done += static_cast<std::size_t>(n);
-  }
-  if (::close(fd) != 0) fail(target, "cannot be written, nothing was changed", errno);
+  AtomicWriter file(target);
+  file.add(bytes.data(), bytes.size());
   file.commit();
 }
 

@@ -134,9 +134,12 @@ std::vector<std::string> run_in_processes(const std::vector<FoldJob>& list, int 
 }  // namespace
 
 void write_failure(const fs::path& folder, const std::string& message) {
-  write_atomically(
-      folder / "failure.json",
-      json{{"message", message}, {"when", std::time(nullptr)}}.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  try {
+    write_atomically(
+        folder / "failure.json",
+        json{{"message", message}, {"when", std::time(nullptr)}}.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  } catch (const InputError&) {  // the disk is full, as the failure most likely says itself
+  }
 }
 
 DeviceSlots::DeviceSlots(std::vector<std::string> devices) {

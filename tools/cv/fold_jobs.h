@@ -36,7 +36,7 @@ class DeviceSlots {
 std::vector<std::string> run_fold_jobs(const std::vector<FoldJob>& list, int jobs, const std::vector<std::string>& devices,
                                        ProgressBar& bar);
 
-/// What run_fold_jobs does with a failure.
+/// What run_fold_jobs does with a failure. Where the folder takes no file (the disk is full) the message is left to be printed.
 void write_failure(const std::filesystem::path& folder, const std::string& message);
 
 }  // namespace clmnet::tools

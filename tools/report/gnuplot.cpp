@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -38,6 +39,14 @@ std::string terminal(const std::filesystem::path& target, double width_pt, doubl
   return text;
 }
 
+/// Whether a figure goes on to the mark that its form ends with.
+bool is_whole(const std::filesystem::path& figure, bool svg) {
+  std::error_code missing;
+  if (!std::filesystem::exists(figure, missing)) return false;
+  const std::string bytes = read_whole_file(figure);
+  return bytes.find(svg ? "</svg>" : "%%EOF", bytes.size() - std::min<std::size_t>(bytes.size(), 64)) != std::string::npos;
+}
+
 }  // namespace
 
 bool has_gnuplot() { return run_gnuplot("exit\n", true) == 0; }
@@ -65,6 +74,10 @@ void draw_figure(const std::filesystem::path& target, const std::string& script,
   if (status != 0) {
     require_gnuplot();
     throw InputError(target.string() + ": gnuplot ended with status " + std::to_string(status) + "; its message is above");
+  }
+  if (!is_whole(file.temporary(), target.extension() == ".svg")) {
+    throw InputError(target.string() + ": gnuplot could not write the figure to its end, nothing was changed; free some disk space or "
+                     "write elsewhere, then run again");
   }
   file.commit();
 }

@@ -79,6 +79,11 @@ TEST_F(FoldJobs, EachWritesItsOwnProgress) {
 
 TEST_F(FoldJobs, NothingToDoIsNoFailure) { EXPECT_TRUE(run_fold_jobs({}, 4, {"cpu"}, bar_).empty()); }
 
+TEST_F(FoldJobs, AFailureThatCannotBeWrittenDownIsReportedAllTheSame) {
+  const auto failures = run_fold_jobs({{"1", "fold 1 ", folder_ / "gone", [] { throw InputError("disk full"); }}}, 1, {"cpu"}, bar_);
+  EXPECT_EQ(failures, std::vector<std::string>{"fold 1 disk full"});
+}
+
 TEST_F(FoldJobs, AMessageThatIsNoTextIsKeptAllTheSame) {
   fs::create_directories(folder_ / "1");
   write_failure(folder_ / "1", "name \xff");

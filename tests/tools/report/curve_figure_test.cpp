@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "tests/base/file_size_limit.h"
 #include "tests/base/temporary_folder.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
@@ -52,6 +53,19 @@ TEST(CurveFigure, IsDrawnWholeOrNotAtAll) {
   EXPECT_EQ(read_whole_file(folder / "a.pdf").substr(0, 5), "%PDF-");
   EXPECT_THROW(draw_curves(folder / "a.png", roc_like()), InputError);
   EXPECT_FALSE(std::filesystem::exists(folder / "a.png"));
+}
+
+TEST(CurveFigure, AFullDiskIsSaidAndNoHalfFigureLeft) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  const test::TemporaryFolder folder;
+  for (const char* name : {"a.svg", "a.pdf"}) {
+    const auto message = test::message_of<InputError>([&] {
+      const test::FileSizeLimit limit(3000);
+      draw_curves(folder / name, roc_like());
+    });
+    EXPECT_NE(message.find(std::string(name) + ": gnuplot could not write the figure to its end"), std::string::npos) << message;
+  }
+  EXPECT_EQ(folder.entries(), 0U);
 }
 
 TEST(Numbers, AsPeopleReadThem) {
