@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "tools/base/error.h"
 #include "tools/commands.h"
@@ -20,6 +21,7 @@ struct ViewArgs {
   int port = 0;
   bool open = false;
   bool show_labels = false;
+  bool icc = false, no_icc = false;
   std::string study;
 };
 
@@ -100,7 +102,7 @@ int serve(const ViewArgs& args, const view::ViewRun& run, Site& site, const view
 }
 
 int run_view(const ViewArgs& args, const Session& session) {
-  view::ViewRun run(args.run, args.slides);
+  view::ViewRun run(args.run, args.slides, args.icc || args.no_icc ? std::optional(args.icc) : std::nullopt);
   auto page = view::load_page(view::default_page_folder(), view::default_openseadragon_folder());
   if (args.study.empty()) {
     view::Router router(run, std::move(page), {args.show_labels});
@@ -124,6 +126,8 @@ void add_view(CLI::App& app, Session& session) {
                               [args, &session] { return run_view(*args, session); });
   command->add_option("run", args->run, "Folder that clmnet analyze wrote")->required();
   command->add_option("--slides", args->slides, "Folder of the slide files, where the run does not say or they were moved");
+  CLI::Option* icc = command->add_flag("--icc", args->icc, "Colours in sRGB through each slide's ICC profile; default: where the run was made so");
+  command->add_flag("--no-icc", args->no_icc, "Colours as they are stored, whatever the run was made with")->excludes(icc);
   command->add_option("--host", args->host, "Address to listen on; other machines reach it only when it is not a loopback")
       ->capture_default_str();
   command->add_option("--port", args->port, "Port to listen on; 0 takes a free one")->check(CLI::Range(0, 65535))->capture_default_str();

@@ -328,6 +328,24 @@ class OtherHost(unittest.TestCase):
                 viewer.kill()
 
 
+class Colours(ViewCase):
+    """A run that says that it was made with --icc, of a slide that has no profile (any more)."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        write(os.path.join(cls.folder.run, "run.json"), json.dumps({"configuration": {"command": "analyze", "icc": True}}))
+
+    def test_are_those_of_the_run_unless_said_otherwise(self):
+        for options, wanted in (((), 503), (("--no-icc",), 200)):
+            self.viewer.kill()
+            type(self).viewer = self.folder.viewer(*options)
+            status, _, body = self.get("/api/slides/drawn/tiles/10/0_0.jpg")
+            self.assertEqual(status, wanted, body[:200])
+            if wanted != 200:
+                self.assertIn(b"no ICC profile is in the file", body)
+
+
 class Start(unittest.TestCase):
     def assert_fails(self, arguments, *words, **env):
         result = subprocess.run([CLMNET, "view", *arguments], capture_output=True, text=True, timeout=60, check=False,
@@ -343,6 +361,7 @@ class Start(unittest.TestCase):
             self.assert_fails([folder.slides], "run.json", **deps)
             self.assert_fails([folder.run, "--slides", os.path.join(folder.path, "no")], "--slides", **deps)
             self.assert_fails([folder.run, "--host", "192.0.2.1"], "cannot be listened on", **deps)
+            self.assert_fails([folder.run, "--slides", folder.slides, "--icc"], "drawn.svs: no ICC profile is in the file", "leave out --icc", **deps)
             self.assert_fails([folder.run], "tools/setup", CLMNET_DEPS=folder.path + "/no")
             self.assert_fails([folder.run], "CLMNET_PAGE", CLMNET_PAGE=folder.path + "/no", **deps)
             write(os.path.join(folder.run, "drawn", "summary.json"), "{")

@@ -268,8 +268,8 @@ Reply ReviewDesk::geojson(const std::string& reader, const std::string& slide_id
 Reply ReviewDesk::training(const json& document) const {
   const auto reader = document.value("reader", json()).is_string() ? document.at("reader").get<std::string>() : std::string();
   if (!is_reader_name(reader)) return error_reply(400, "reader: expected a name of letters, digits, blanks, '.', '_', '-'");
-  const auto open = [](const ViewSlide& slide) {
-    return slide.missing.empty() ? std::make_shared<const wsi::Slide>(slide.file) : nullptr;
+  const auto open = [&](const ViewSlide& slide) {
+    return slide.missing.empty() ? std::make_shared<const wsi::Slide>(slide.file, wsi::SlideOptions{.um_per_px = {}, .icc = run_.icc()}) : nullptr;
   };
   try {
     const auto state = fold_review(journal_.entries(reader));

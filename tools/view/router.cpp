@@ -87,7 +87,7 @@ std::string Query::parameter(const std::string& name) const {
 }
 
 Router::Router(ViewRun& run, PageFiles page, const RouterOptions& options)
-    : run_(run), page_(std::move(page)), options_(options) {}
+    : run_(run), page_(std::move(page)), options_(options), tiles_({}, run.icc()) {}
 
 Reply Router::get(const Query& query) {
   if (const auto file = page_.find(query.path); file != page_.end()) return {200, file->second.type, file->second.body};

@@ -58,11 +58,12 @@ std::string encode_jpeg(const cv::Mat& rgb, int quality) {
 }
 
 SlideTiles::SlideTiles() : SlideTiles(Limits{}) {}
-SlideTiles::SlideTiles(const Limits& limits) : limits_(limits), sources_(limits.open_slides), jpegs_(limits.cache_bytes) {}
+SlideTiles::SlideTiles(const Limits& limits, bool icc)
+    : limits_(limits), icc_(icc), sources_(limits.open_slides), jpegs_(limits.cache_bytes) {}
 
 std::shared_ptr<const SlideTiles::Source> SlideTiles::source(const std::filesystem::path& file) {
   if (auto open = sources_.find(file.string())) return open;
-  wsi::Slide slide(file);
+  wsi::Slide slide(file, {.um_per_px = {}, .icc = icc_});
   StoredTiles stored(slide);
   auto opened = std::make_shared<const Source>(Source{std::move(slide), std::move(stored)});
   sources_.put(file.string(), opened, 1);

@@ -27,7 +27,8 @@ class SlideTiles {
   };
 
   SlideTiles();
-  explicit SlideTiles(const Limits& limits);
+  /// icc  colours to sRGB through each slide's ICC profile, as `clmnet analyze --icc` reads them
+  explicit SlideTiles(const Limits& limits, bool icc = false);
 
   /// Opens the file or takes it from those that are open. Throws InputError as wsi::Slide.
   std::shared_ptr<const wsi::Slide> slide(const std::filesystem::path& file);
@@ -48,6 +49,7 @@ class SlideTiles {
   std::shared_ptr<const Source> source(const std::filesystem::path& file);
 
   Limits limits_;
+  bool icc_;
   LruCache<Source> sources_;
   LruCache<std::string> jpegs_;
 };

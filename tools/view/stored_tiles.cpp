@@ -52,7 +52,7 @@ std::optional<std::string> whole_jpeg(std::span<const std::uint8_t> tables, std:
 }
 
 StoredTiles::StoredTiles(const wsi::Slide& slide) : extent_(slide.extent()) {
-  if (slide.info().reader.rfind("direct", 0) != 0) return;
+  if (slide.info().reader.rfind("direct", 0) != 0 || !slide.info().icc_profile.empty()) return;
   try {
     file_ = std::make_unique<wsi::TiffFile>(slide.path());
   } catch (const InputError&) {

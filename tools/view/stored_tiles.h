@@ -22,7 +22,8 @@ std::optional<std::string> whole_jpeg(std::span<const std::uint8_t> tables, std:
 /// Any thread may call any const member.
 class StoredTiles {
  public:
-  /// Opens the file a second time where the slide's reader is the direct one; else there are no stored tiles.
+  /// Opens the file a second time where the slide's reader is the direct one; else, or where the slide's colours are converted,
+  /// there are no stored tiles.
   explicit StoredTiles(const wsi::Slide& slide);
 
   /// Empty where no stored tile has exactly this place and resolution, or it is not sound at first sight.

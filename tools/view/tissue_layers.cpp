@@ -16,8 +16,8 @@ namespace {
 /// Both masks, made once, by whoever asks first.
 class Found {
  public:
-  Found(std::filesystem::path scan, const wsi::MapGeometry& geometry, const wsi::TissueOptions& options)
-      : scan_(std::move(scan)), geometry_(geometry), options_(options) {}
+  Found(std::filesystem::path scan, const wsi::MapGeometry& geometry, const wsi::TissueOptions& options, bool icc)
+      : scan_(std::move(scan)), geometry_(geometry), options_(options), icc_(icc) {}
 
   const GreyLayer& layer(bool quality) {
     std::call_once(once_, [&] { find(); });
@@ -28,7 +28,7 @@ class Found {
 
  private:
   void find() {
-    const wsi::Slide slide(scan_, {.um_per_px = geometry_.level0_um_per_px});
+    const wsi::Slide slide(scan_, {.um_per_px = geometry_.level0_um_per_px, .icc = icc_});
     const cv::Mat overview = wsi::read_overview(slide, geometry_);
     const auto tissue = wsi::find_tissue(overview, geometry_, options_);
     const cv::Mat folds = wsi::find_folds(overview, tissue);
@@ -63,6 +63,7 @@ class Found {
   std::filesystem::path scan_;
   wsi::MapGeometry geometry_;
   wsi::TissueOptions options_;
+  bool icc_;
   std::once_flag once_;
   std::atomic<bool> ready_{false};
   std::unique_ptr<GreyLayer> tissue_, quality_;
@@ -94,9 +95,9 @@ class FoundLayer : public GreyLayer {
 }  // namespace
 
 std::vector<std::unique_ptr<GreyLayer>> tissue_layers(const std::filesystem::path& scan, wsi::SizePx extent, wsi::UmPerPx um_per_px,
-                                                      const wsi::TissueOptions& options) {
+                                                      const wsi::TissueOptions& options, bool icc) {
   const auto geometry = wsi::fit_map(extent, um_per_px, std::max({options.um_per_px, um_per_px.x, um_per_px.y}));
-  const auto found = std::make_shared<Found>(scan, geometry, options);
+  const auto found = std::make_shared<Found>(scan, geometry, options, icc);
   std::vector<std::unique_ptr<GreyLayer>> layers;
   for (const bool quality : {false, true}) layers.push_back(std::make_unique<FoundLayer>(found, quality));
   return layers;

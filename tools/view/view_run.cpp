@@ -35,6 +35,12 @@ int rank_of(const std::string& stem) {
   return stem == "heatmap" ? 0 : stem == "heatmap_raw" ? 1 : stem.rfind("heatmap_", 0) == 0 ? 2 : 3;
 }
 
+/// Whether the run read colours through the slides' ICC profiles.
+bool run_icc(const json& run) {
+  const json::json_pointer at("/configuration/icc");
+  return run.contains(at) && run.at(at) == true;
+}
+
 /// As the run found tissue; what its configuration does not say is as clmnet tissue has it.
 wsi::TissueOptions tissue_options(const json& run) {
   wsi::TissueOptions options;
@@ -67,7 +73,7 @@ const GreyLayer* LayerSet::find(const std::string& id) const {
   return nullptr;
 }
 
-ViewRun::ViewRun(const fs::path& folder, const fs::path& slides) : folder_(folder) {
+ViewRun::ViewRun(const fs::path& folder, const fs::path& slides, std::optional<bool> icc) : folder_(folder) {
   std::error_code error;
   if (!fs::is_directory(folder_, error)) throw InputError(folder_.string() + ": no such folder; give the RUN of clmnet analyze");
   if (!fs::exists(folder_ / "run.json", error)) {
@@ -78,6 +84,7 @@ ViewRun::ViewRun(const fs::path& folder, const fs::path& slides) : folder_(folde
   }
   folder_ = fs::canonical(folder_);
   document_ = read_json(folder_, folder_, "run.json");
+  icc_ = icc.value_or(run_icc(document_));
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder_)) {
     if (entry.is_directory() && !entry.is_symlink() && fs::exists(entry.path() / "summary.json")) {
@@ -99,6 +106,7 @@ ViewRun::ViewRun(const fs::path& folder, const fs::path& slides) : folder_(folde
                        ": width_level0_px, height_level0_px, um_per_px_x or um_per_px_y is missing; analyse the slide again");
     }
     find_scan(slide, slides);
+    if (icc == true && slide.missing.empty()) wsi::Slide(slide.file, {.um_per_px = {}, .icc = true});  // now rather than tile by tile
     slides_.push_back(std::move(slide));
   }
   if (slides_.empty()) throw InputError(folder_.string() + ": no slide of this run is finished; run clmnet analyze to its end");
@@ -172,7 +180,7 @@ std::shared_ptr<const LayerSet> ViewRun::open_layers(const ViewSlide& slide) con
     });
   }
   if (slide.missing.empty()) {
-    for (auto& layer : tissue_layers(slide.file, slide.extent, slide.um_per_px, tissue_options(document_))) {
+    for (auto& layer : tissue_layers(slide.file, slide.extent, slide.um_per_px, tissue_options(document_), run_icc(document_))) {
       set->layers.push_back(std::move(layer));
     }
   }

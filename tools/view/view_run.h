@@ -42,12 +42,16 @@ struct LayerSet {
 class ViewRun {
  public:
   /// `slides` is where scans lie that the run does not give a path of; empty: beside RUN and as recorded.
-  /// Throws InputError when the folder is no finished run of analyze.
-  ViewRun(const std::filesystem::path& folder, const std::filesystem::path& slides);
+  /// `icc` says whether colours are shown in sRGB through the slides' ICC profiles; empty: as the run read them.
+  /// Throws InputError when the folder is no finished run of analyze, and with icc as wsi::Slide for the first scan whose
+  /// colours cannot be brought to sRGB.
+  ViewRun(const std::filesystem::path& folder, const std::filesystem::path& slides, std::optional<bool> icc = {});
 
   const std::filesystem::path& folder() const { return folder_; }
   const nlohmann::json& document() const { return document_; }
   const std::vector<ViewSlide>& slides() const { return slides_; }
+  /// Whether slides are shown through their ICC profiles.
+  bool icc() const { return icc_; }
   const ViewSlide* find(const std::string& id) const;
 
   /// Opened at the first call and kept (bounded). Any thread may call.
@@ -61,6 +65,7 @@ class ViewRun {
 
   std::filesystem::path folder_;
   nlohmann::json document_;
+  bool icc_ = false;
   std::vector<ViewSlide> slides_;
   LruCache<LayerSet> open_{16};
 };
