@@ -41,7 +41,8 @@ AnnotatedSlideOptions slide_options(const EvaluateArgs& args, const nets::ModelC
 /// Keeps the rows of the patients that a training run held out; key says which ones.
 void keep_patients(const std::string& model, const std::string& key, std::vector<nets::ManifestRow>& rows) {
   const std::filesystem::path file = std::filesystem::path(model) / "training" / "training.json";
-  const json run = json::parse(read_whole_file(file), nullptr, /*allow_exceptions=*/false);
+  std::error_code missing;
+  const json run = std::filesystem::exists(file, missing) ? json::parse(read_whole_file(file), nullptr, /*allow_exceptions=*/false) : json();
   if (!run.is_object() || !run.contains(key)) {
     throw InputError(file.string() + ": holds no '" + key + "'; name a folder that `clmnet train` of this version wrote");
   }

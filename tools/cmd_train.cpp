@@ -30,7 +30,7 @@ struct TrainArgs {
   bool finish = false;
 };
 
-void prepare_folder(const fs::path& out, const TrainArgs& args) {
+void check_folder(const fs::path& out, const TrainArgs& args) {
   std::error_code ignored;
   const fs::path mark = out / "training" / "training.json";
   if (fs::exists(mark, ignored)) {
@@ -42,7 +42,13 @@ void prepare_folder(const fs::path& out, const TrainArgs& args) {
   } else if (fs::exists(out, ignored) && !fs::is_empty(out, ignored)) {
     throw InputError(out.string() + ": is not empty and holds no training run; give another -o");
   }
-  fs::create_directories(out / "training", ignored);
+}
+
+/// Once the data are read: a call with a wrong manifest leaves no folder that the next one would refuse.
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw InputError(folder.string() + ": the folder cannot be made (" + error.message() + "); give another -o");
 }
 
 void apply_init(const std::vector<std::string>& init, nets::TrainingOptions& options) {
@@ -107,7 +113,7 @@ int run_train(const TrainArgs& args, const Session& session) {
   TrainingSetup setup = read_training_setup(args.config);
   apply_init(args.init, setup.training);
   const fs::path out = args.out;
-  prepare_folder(out, args);
+  check_folder(out, args);
   const torch::Device device = nets::select_device(args.device);
   set_network_threads(args.threads);
 
@@ -121,6 +127,7 @@ int run_train(const TrainArgs& args, const Session& session) {
   data.split = nets::split_by_patient(data.rows, setup.training.validation_fraction, setup.training.test_fraction, setup.training.seed);
   data.load = manifests.loader();
   json description = describe(args, setup, data);
+  make_folder(out / "training");
   write_atomically(out / "training" / "training.json", description.dump(2) + "\n");
 
   bar.record_to(out / "training" / "progress.json");

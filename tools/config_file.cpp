@@ -1,6 +1,7 @@
 #include "tools/config_file.h"
 
 #include <cmath>
+#include <set>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,23 @@
 #include "tools/base/error.h"
 
 namespace clmnet::tools {
+namespace {
+
+/// The keys of `key`'s section; the sections, and the keys outside of them, where it has none.
+std::string known_near(const std::map<std::string, bool>& known_keys, const std::string& key) {
+  const auto section_of = [](const std::string& name) { return name.substr(0, name.rfind('.') + 1); };
+  std::set<std::string> near, all;
+  for (const auto& [name, known] : known_keys) {
+    const std::string section = section_of(name);
+    if (section == section_of(key)) near.insert(name);
+    all.insert(section.empty() ? name : "[" + section.substr(0, section.size() - 1) + "]");
+  }
+  std::string text;
+  for (const auto& name : near.empty() ? all : near) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
 
 ConfigFile::ConfigFile(const std::filesystem::path& file) : name_(file.string()) {
   std::istringstream text(read_whole_file(file));
@@ -91,9 +109,7 @@ void ConfigFile::take(const std::string& key, std::vector<std::int64_t>& values,
 void ConfigFile::finish() const {
   for (const auto& [key, value] : values_) {
     if (known_.contains(key)) continue;
-    std::string keys;
-    for (const auto& [name, known] : known_) keys += (keys.empty() ? "" : ", ") + name;
-    throw InputError(name_ + ": unknown key '" + key + "'; there are: " + keys);
+    throw InputError(name_ + ": unknown key '" + key + "'; there are: " + known_near(known_, key));
   }
 }
 

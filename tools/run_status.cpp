@@ -291,7 +291,8 @@ json run_status(const fs::path& folder, std::time_t now) {
   const json training = read_or_null(folder / "training" / "training.json");
   if (training.is_object()) return train_status(folder, training, now);
   const json run = read_or_null(folder / "run.json");
-  if (!run.is_object() || !run.contains("configuration")) {
+  if (!run.is_object() || !run.contains("configuration") || !run["configuration"].is_object()) {
+    if (is_there(folder / "run.json")) throw InputError((folder / "run.json").string() + ": is damaged, or not of clmnet");
     throw InputError(folder.string() +
                      ": holds no run (neither run.json nor training/training.json); expected the folder that -o of cv, analyze "
                      "or train named");

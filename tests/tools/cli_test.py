@@ -83,6 +83,11 @@ class WrongUsage(unittest.TestCase):
 
     def test_unknown_command(self):
         self.assert_wrong("analyse")
+        self.assertIn("'analyse' is not known here", run("analyse").stderr)
+
+    def test_a_misspelt_option_is_named_where_a_required_one_is_missing_for_it(self):
+        self.assertIn("'--ouput' is not known here", run("synth-cohort", "--ouput", "x.csv").stderr)
+        self.assertNotIn("is not known here", run("synth-cohort").stderr)
 
     def test_unknown_flag(self):
         for command in all_commands():

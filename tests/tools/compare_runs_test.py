@@ -89,6 +89,11 @@ class CompareRuns(unittest.TestCase):
                 self.assertEqual(done.returncode, 1)
                 self.assertIn("is not as `clmnet cv` of this version writes it", done.stderr)
 
+    def test_a_program_that_is_not_there_is_named(self):
+        done = self.compare("--clmnet", "no-such-program", "all=" + self.run_folder("all", ROWS), "less=" + self.run_folder("less", ROWS))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no-such-program: No such file or directory; give the program with --clmnet", done.stderr)
+
     def test_the_programs_error_is_passed_on(self):
         one_class = [row[:2] + [0] + row[3:] for row in ROWS]
         done = self.compare("all=" + self.run_folder("all", one_class), "less=" + self.run_folder("less", one_class))

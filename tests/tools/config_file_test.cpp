@@ -80,6 +80,17 @@ TEST_F(ConfigFileTest, RefusesKeysThatNobodyKnows) {
   EXPECT_NE(message.find("there are: a.x"), std::string::npos);
 }
 
+TEST_F(ConfigFileTest, NamesKeysOfTheSectionOrElseTheSections) {
+  for (const auto& [text, wanted] : {std::pair{"[a]\ntypo = 2\n", "unknown key 'a.typo'; there are: a.x, a.y"},
+                                     {"[c]\nx = 2\n", "unknown key 'c.x'; there are: [a], [b]"}}) {
+    ConfigFile file = open(text);
+    double x = 0;
+    for (const char* key : {"a.x", "a.y", "b.z"}) file.take(key, x, 0, 9);
+    const std::string message = error_of([&] { file.finish(); });
+    EXPECT_TRUE(message.ends_with(wanted)) << message;
+  }
+}
+
 TEST_F(ConfigFileTest, RefusesMissingFilesAndDoubledKeys) {
   EXPECT_THROW(ConfigFile(folder_.path() / "none.toml"), InputError);
   EXPECT_THROW(

@@ -123,8 +123,11 @@ TEST(RunStatus, WhatIsNoRunIsAnError) {
   const test::TemporaryFolder folder;
   EXPECT_THROW(run_status(folder.path(), kNow), InputError);
   EXPECT_THROW(run_status(folder / "absent", kNow), InputError);
-  write_atomically(folder / "run.json", "[1]");
-  EXPECT_THROW(run_status(folder.path(), kNow), InputError);
+  for (const char* text : {"", "{", "[1]", "{\"configuration\": 3}"}) {
+    write_atomically(folder / "run.json", text);
+    const auto message = test::message_of<InputError>([&] { run_status(folder.path(), kNow); });
+    EXPECT_NE(message.find("run.json: is damaged, or not of clmnet"), std::string::npos) << text << message;
+  }
 }
 
 }  // namespace

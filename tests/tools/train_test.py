@@ -162,6 +162,14 @@ class Train(unittest.TestCase):
         for result in (once, eight):
             self.assertTrue(0 <= result["vgg16"]["ece"] <= 1)
 
+    def test_predictions_that_cannot_be_written_are_said_before_the_work(self):
+        done = subprocess.run([CLMNET, "evaluate", "--model", str(self.folder / "unbroken"), "--device", "cpu", "--manifest",
+                               str(self.folder / "images.csv"), "--predictions", str(self.folder / "none" / "p.csv")],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no such folder to write p.csv into", done.stderr)
+        self.assertNotIn("images", done.stderr.replace("images.csv", ""))
+
     def test_evaluates_maps_with_intervals_and_what_the_crf_adds(self):
         table = self.folder / "predictions.csv"
         done = subprocess.run([CLMNET, "evaluate", "--model", str(self.folder / "unbroken"), "--device", "cpu", "--manifest",
@@ -186,6 +194,15 @@ class Train(unittest.TestCase):
         done = self.train(out, config=f"{out}.toml")
         self.assertEqual(done.returncode, 1)
         return done.stderr
+
+    def test_a_wrong_manifest_leaves_no_folder_that_the_right_one_would_be_refused_for(self):
+        (self.folder / "wrong.csv").write_text("picture,label\na.png,1\n")
+        command = self.command("again")
+        command[command.index("--manifest") + 1] = str(self.folder / "wrong.csv")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no column 'image'; there are: picture, label", done.stderr)
+        self.assertFalse((self.folder / "again").exists())
 
     def test_refuses_networks_it_does_not_know_or_that_stand_twice(self):
         self.assertIn("no network 'resnext'", self.failing(lambda c: c.replace('"unet"]', '"resnext"]'), "unknown"))
