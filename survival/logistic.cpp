@@ -4,23 +4,25 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "survival/distributions.h"
-#include "survival/linear_algebra.h"
+#include "survival/pivoted_qr.h"
 #include "survival/undefined.h"
 
 namespace clmnet::survival {
 namespace {
 
-constexpr double kCollinear = 1e-11;   // of a covariate's variance that earlier ones leave
 constexpr double kSeparated = 1e-8;
+constexpr double kExplained = 1e-7;   // of a column's norm that earlier ones leave: R's glm takes this or a thousandth of epsilon
+
+constexpr double kLastDigits = 1e-12;  // a tolerance below it has reached them
 
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr double kFurthest = 30;   // beyond it R's binomial family holds the probability: separated data end at its numbers
 
-double log_one_plus_exp(double v) { return v > 0 ? v + std::log1p(std::exp(-v)) : std::log1p(std::exp(v)); }
 /// R's formulas, whose rounding decides where separated data end.
 double logistic(double v) {
   const double odds = v > kFurthest ? 1 / kEpsilon : v < -kFurthest ? kEpsilon : std::exp(v);
@@ -31,13 +33,9 @@ double logistic_slope(double v) {
   return std::abs(v) <= kFurthest ? odds / ((1 + odds) * (1 + odds)) : kEpsilon;
 }
 
-/// Covariates with mean 0 and deviation 1, and what leads back.
 struct Design {
-  Eigen::MatrixXd x;  // n x (1 + kept)
-  std::vector<Eigen::Index> kept;
-  Eigen::VectorXd mean, scale;  // of kept
-  Eigen::VectorXd weights, offset;
-  Eigen::VectorXd y;
+  Eigen::MatrixXd x;   // n x columns, with the intercept where there is one
+  Eigen::VectorXd y, weights, offset;
 };
 
 Design make_design(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector<std::uint8_t>& label,
@@ -62,114 +60,117 @@ Design make_design(const Eigen::Ref<const Eigen::MatrixXd>& x, const std::vector
   design.offset = options.offset.size() ? options.offset : Eigen::VectorXd::Zero(n);
   design.y.resize(n);
   for (Eigen::Index i = 0; i < n; ++i) design.y[i] = label[static_cast<std::size_t>(i)];
-  const Eigen::RowVectorXd mean = x.colwise().mean();
-  Eigen::MatrixXd scaled = x.rowwise() - mean;
-  Eigen::RowVectorXd scale = (scaled.colwise().squaredNorm() / static_cast<double>(n)).cwiseSqrt();
-  for (Eigen::Index j = 0; j < p; ++j) {
-    if (scale[j] > 1e-12 * std::abs(mean[j])) {
-      scaled.col(j) /= scale[j];
-    } else {
-      scaled.col(j).setZero();
-    }
-  }
-  design.kept = LenientCholesky(scaled.transpose() * scaled / static_cast<double>(n), kCollinear).kept();
-  design.x.resize(n, 1 + static_cast<Eigen::Index>(design.kept.size()));
-  design.x.col(0).setOnes();
-  design.x.rightCols(design.x.cols() - 1) = scaled(Eigen::all, design.kept);
-  design.mean = mean(design.kept);
-  design.scale = scale(design.kept);
+  design.x.resize(n, 1 + p);
+  design.x << Eigen::VectorXd::Ones(n), x;
   return design;
 }
 
 struct Fit {
-  Eigen::VectorXd beta, mu;
-  Eigen::MatrixXd root;   // upper triangular; root' root is the information
+  Eigen::VectorXd beta, eta, mu;
+  std::optional<PivotedQr> factor;   // of the last step; none without columns
   double deviance = 0;
   int iterations = 0;
   bool converged = false, separated = false;
 };
 
-double deviance_of(const Design& design, const Eigen::VectorXd& eta) {
-  double sum = 0;
-  for (Eigen::Index i = 0; i < eta.size(); ++i) {
-    const double against = design.y[i] > 0 ? -eta[i] : eta[i];
-    const double loss = std::abs(eta[i]) <= kFurthest ? log_one_plus_exp(against)
-                        : against > 0                 ? -std::log(kEpsilon / (1 + kEpsilon))
-                                                      : std::log1p(kEpsilon);
-    sum += 2 * design.weights[i] * loss;
-  }
-  return sum;
+Eigen::VectorXd probabilities(const Eigen::VectorXd& eta) {
+  return eta.unaryExpr([](double v) { return logistic(v); });
 }
 
-/// One step from the linear predictor; `beta` solves the weighted least squares of the working response. By QR, as R: where data
-/// are separated in one direction, weights there fall to 1e-13 of the others', and normal equations, which square the ratio, keep
-/// no digit of that coefficient.
-void reweighted_step(const Design& design, const Eigen::VectorXd& eta, Fit& fit) {
-  const Eigen::Index n = eta.size();
-  const Eigen::Index columns = design.x.cols();
+double deviance_of(const Design& design, const Eigen::VectorXd& mu) {
+  long double sum = 0;   // as R's sum()
+  for (Eigen::Index i = 0; i < mu.size(); ++i) {
+    sum += 2 * design.weights[i] * (design.y[i] > 0 ? std::log(1 / mu[i]) : std::log(1 / (1 - mu[i])));
+  }
+  return static_cast<double>(sum);
+}
+
+Eigen::VectorXd predictor(const Design& design, const Eigen::VectorXd& beta) {
+  Eigen::VectorXd eta = Eigen::VectorXd::Zero(design.y.size());
+  for (Eigen::Index j = 0; j < design.x.cols(); ++j) eta += beta[j] * design.x.col(j);   // column by column, as R's BLAS
+  return eta + design.offset;
+}
+
+/// One step from the linear predictor: weighted least squares of the working response.
+void reweighted_step(const Design& design, double tolerance, Fit& fit) {
+  const Eigen::Index n = design.y.size();
   Eigen::VectorXd root_weight(n), response(n);
   for (Eigen::Index i = 0; i < n; ++i) {
-    const double mu = logistic(eta[i]), variance = mu * (1 - mu), slope = logistic_slope(eta[i]);
-    root_weight[i] = std::sqrt(design.weights[i] * slope * slope / variance);
-    response[i] = root_weight[i] * (eta[i] - design.offset[i] + (design.y[i] - mu) / slope);
+    const double slope = logistic_slope(fit.eta[i]), variance = fit.mu[i] * (1 - fit.mu[i]);
+    root_weight[i] = std::sqrt(design.weights[i] * (slope * slope) / variance);
+    response[i] = (fit.eta[i] - design.offset[i] + (design.y[i] - fit.mu[i]) / slope) * root_weight[i];
   }
-  const Eigen::HouseholderQR<Eigen::MatrixXd> factor(root_weight.asDiagonal() * design.x);
-  fit.root = factor.matrixQR().topRows(columns).triangularView<Eigen::Upper>();
-  fit.beta = fit.root.triangularView<Eigen::Upper>().solve((factor.householderQ().adjoint() * response).head(columns));
+  fit.factor.emplace(root_weight.asDiagonal() * design.x, std::min(kExplained, tolerance / 1000));
+  fit.beta = fit.factor->solve(response);
+}
+
+void move_to(const Design& design, const Eigen::VectorXd& beta, Fit& fit) {
+  fit.beta = beta;
+  fit.eta = predictor(design, beta);
+  fit.mu = probabilities(fit.eta);
+  fit.deviance = deviance_of(design, fit.mu);
+}
+
+/// R's glm.fit from a linear predictor: a step is halved only where the deviance is not finite, with `careful` also where it rises.
+Fit iterate_from(Eigen::VectorXd eta, const Design& design, const LogisticOptions& options, bool careful) {
+  Fit fit;
+  fit.eta = std::move(eta);
+  fit.mu = probabilities(fit.eta);
+  double deviance = deviance_of(design, fit.mu);
+  Eigen::VectorXd beta;
+  for (fit.iterations = 1; fit.iterations <= options.max_iterations && !fit.converged; ++fit.iterations) {
+    reweighted_step(design, options.tolerance, fit);
+    move_to(design, fit.beta, fit);
+    const auto too_far = [&] {
+      return !std::isfinite(fit.deviance) || (careful && fit.deviance > deviance + 1e-12 * (std::abs(deviance) + 1));
+    };
+    for (int halving = 0; halving < 30 && beta.size() && too_far(); ++halving) move_to(design, (fit.beta + beta) / 2, fit);
+    fit.converged = std::abs(fit.deviance - deviance) / (std::abs(fit.deviance) + 0.1) < options.tolerance;
+    deviance = fit.deviance;
+    beta = fit.beta;
+  }
+  fit.iterations -= 1;
+  for (Eigen::Index i = 0; i < fit.mu.size(); ++i) {
+    fit.separated |= design.weights[i] > 0 && (fit.mu[i] < kSeparated || fit.mu[i] > 1 - kSeparated);
+  }
+  // Where there is a maximum, two more Newton steps reach it to the last digits; where there is none they would run on.
+  if (options.tolerance > kLastDigits && fit.converged && !fit.separated && deviance > 1e-6 * static_cast<double>(fit.mu.size())) {
+    for (int polish = 0; polish < 2; ++polish) {
+      reweighted_step(design, options.tolerance, fit);
+      move_to(design, fit.beta, fit);
+    }
+  }
+  return fit;
 }
 
 Fit iterate(const Design& design, const LogisticOptions& options, const Eigen::VectorXd* start = nullptr) {
-  const Eigen::Index n = design.y.size();
-  Fit fit;
   // R's start: each observation as if seen once more as a half.
-  Eigen::VectorXd eta(n);
+  Eigen::VectorXd eta(design.y.size());
   if (start) {
-    eta = design.x * *start + design.offset;
+    eta = *start;
   } else {
-    for (Eigen::Index i = 0; i < n; ++i) {
+    for (Eigen::Index i = 0; i < eta.size(); ++i) {
       const double mu = (design.weights[i] * design.y[i] + 0.5) / (design.weights[i] + 1);
       eta[i] = std::log(mu / (1 - mu));
     }
   }
-  double deviance = deviance_of(design, eta);
-  Eigen::VectorXd beta;
-  for (fit.iterations = 1; fit.iterations <= options.max_iterations; ++fit.iterations) {
-    reweighted_step(design, eta, fit);
-    Eigen::VectorXd next = design.x * fit.beta + design.offset;
-    double found = deviance_of(design, next);
-    for (int halving = 0; halving < 30 && beta.size() && !(found <= deviance + 1e-12 * (std::abs(deviance) + 1)); ++halving) {
-      fit.beta = (fit.beta + beta) / 2;
-      next = design.x * fit.beta + design.offset;
-      found = deviance_of(design, next);
-    }
-    const bool same = std::abs(found - deviance) / (std::abs(found) + 0.1) < options.tolerance;
-    deviance = found;
-    eta = next;
-    beta = fit.beta;
-    if (same) {
-      fit.converged = true;
-      break;
-    }
+  if (design.x.cols() == 0) {
+    Fit fit;
+    move_to(design, Eigen::VectorXd(0), fit);
+    fit.converged = true;
+    return fit;
   }
-  const auto probability = [&] { return Eigen::VectorXd(eta.unaryExpr([](double v) { return logistic(v); })); };
-  fit.mu = probability();
-  for (Eigen::Index i = 0; i < n; ++i) {
-    fit.separated |= design.weights[i] > 0 && (fit.mu[i] < kSeparated || fit.mu[i] > 1 - kSeparated);
-  }
-  // Where there is a maximum, two more Newton steps reach it to the last digits; where there is none they would run on.
-  if (fit.converged && !fit.separated && deviance > 1e-6 * static_cast<double>(n)) {
-    for (int polish = 0; polish < 2; ++polish) {
-      reweighted_step(design, eta, fit);
-      eta = design.x * fit.beta + design.offset;
-    }
-    deviance = deviance_of(design, eta);
-    fit.mu = probability();
-  }
-  fit.deviance = deviance;
+  Fit fit = iterate_from(eta, design, options, false);
+  const double without_coefficients = deviance_of(design, probabilities(design.offset));
+  if (!fit.converged && !(fit.deviance <= without_coefficients)) fit = iterate_from(eta, design, options, true);
   return fit;
 }
 
 double null_deviance(const Design& design, const LogisticOptions& options) {
+  if (design.offset.isZero(0)) {
+    const double share = design.weights.dot(design.y) / design.weights.sum();
+    return deviance_of(design, Eigen::VectorXd::Constant(design.y.size(), share));
+  }
   Design empty = design;
   empty.x = design.x.leftCols(1);
   return iterate(empty, options).deviance;
@@ -194,23 +195,18 @@ LogisticModel fit_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std
                            const LogisticOptions& options) {
   const Design design = make_design(x, label, options);
   const Fit fit = iterate(design, options);
-  const auto kept = static_cast<Eigen::Index>(design.kept.size());
-  // beta on the given scale is `back` times beta on the standardised one.
-  Eigen::MatrixXd back = Eigen::MatrixXd::Zero(1 + kept, 1 + kept);
-  back(0, 0) = 1;
-  std::vector<Eigen::Index> positions{0};
-  for (Eigen::Index k = 0; k < kept; ++k) {
-    back(1 + k, 1 + k) = 1 / design.scale[k];
-    back(0, 1 + k) = -design.mean[k] / design.scale[k];
-    positions.push_back(1 + design.kept[static_cast<std::size_t>(k)]);
-  }
+  const auto& columns = fit.factor->columns();
+  const std::vector<Eigen::Index> kept(columns.begin(), columns.begin() + fit.factor->rank());
   LogisticModel model;
   model.coefficient = model.std_err = Eigen::VectorXd::Constant(1 + x.cols(), kNaN);
   model.covariance = Eigen::MatrixXd::Constant(1 + x.cols(), 1 + x.cols(), kNaN);
-  model.coefficient(positions) = back * fit.beta;
-  const Eigen::MatrixXd one = Eigen::MatrixXd::Identity(1 + kept, 1 + kept);
-  const Eigen::MatrixXd half = back * fit.root.triangularView<Eigen::Upper>().solve(one);
-  model.covariance(positions, positions) = half * half.transpose();
+  const Eigen::MatrixXd covariance = fit.factor->inverse_of_square();
+  for (std::size_t j = 0; j < kept.size(); ++j) {
+    model.coefficient[kept[j]] = fit.beta[kept[j]];
+    for (std::size_t k = 0; k < kept.size(); ++k) {
+      model.covariance(kept[j], kept[k]) = covariance(static_cast<Eigen::Index>(j), static_cast<Eigen::Index>(k));
+    }
+  }
   model.std_err = model.covariance.diagonal().cwiseSqrt();
   model.fitted = fit.mu;
   model.deviance = fit.deviance;
@@ -221,7 +217,8 @@ LogisticModel fit_logistic(const Eigen::Ref<const Eigen::MatrixXd>& x, const std
   model.converged = fit.converged;
   model.separated = fit.separated;
   const double drop = model.null_deviance - model.deviance;
-  model.likelihood_ratio = {drop, static_cast<int>(kept), chi_squared_upper(drop, static_cast<double>(kept))};
+  const auto tested = static_cast<int>(kept.size()) - 1;
+  model.likelihood_ratio = {drop, tested, chi_squared_upper(drop, tested)};
   return model;
 }
 
@@ -233,36 +230,38 @@ class Profile {
   Profile(const LogisticModel& model, Eigen::Index j, const Eigen::Ref<const Eigen::MatrixXd>& x,
           const std::vector<std::uint8_t>& label, const LogisticOptions& options)
       : rest_(make_design(x, label, options)),
-        tested_(Eigen::VectorXd::Ones(x.rows())),
+        tested_(rest_.x.col(j)),
         options_(options),
         estimate_(model.coefficient[j]),
         deviance_(model.deviance) {
-    // The tested column leaves the design and enters the offset. Without the intercept the covariates are not centred.
-    if (j > 0) tested_ = x.col(j - 1);
-    if (j > 0) others_.push_back(0);
-    for (std::size_t k = 0; k < rest_.kept.size(); ++k) {
-      const auto c = static_cast<Eigen::Index>(k);
-      if (rest_.kept[k] + 1 != j) others_.push_back(1 + c);
-      if (j == 0) rest_.x.col(1 + c).array() += rest_.mean[c] / rest_.scale[c];
+    // The tested column leaves the design and enters the offset.
+    std::vector<Eigen::Index> kept, others;
+    for (Eigen::Index k = 0; k < model.coefficient.size(); ++k) {
+      if (std::isnan(model.coefficient[k])) continue;
+      kept.push_back(k);
+      if (k != j) others.push_back(k);
     }
-    rest_.x = Eigen::MatrixXd(rest_.x(Eigen::all, others_));
-    options_.tolerance = 1e-13;
-    options_.max_iterations = 100;
+    Design full = rest_;
+    full.x = rest_.x(Eigen::all, kept);
+    at_estimate_ = predictor(full, model.coefficient(kept));
+    rest_.x = Eigen::MatrixXd(rest_.x(Eigen::all, others));
   }
 
-  double operator()(double value) const {
+  /// `follow` starts at that linear predictor and is left at the one reached.
+  double operator()(double value, Eigen::VectorXd* follow = nullptr) const {
     Design shifted = rest_;
     shifted.offset += value * tested_;
-    const double drop =
-        (others_.empty() ? deviance_of(shifted, shifted.offset) : iterate(shifted, options_).deviance) - deviance_;
-    return std::copysign(std::sqrt(std::max(0.0, drop)), value - estimate_);
+    const Fit fit = iterate(shifted, options_, follow);
+    if (follow) *follow = fit.eta;
+    return std::copysign(std::sqrt(std::max(0.0, fit.deviance - deviance_)), value - estimate_);
   }
+
+  const Eigen::VectorXd& at_estimate() const { return at_estimate_; }
 
  private:
   Design rest_;
-  Eigen::VectorXd tested_;
+  Eigen::VectorXd tested_, at_estimate_;
   LogisticOptions options_;
-  std::vector<Eigen::Index> others_;
   double estimate_, deviance_;
 };
 
@@ -317,9 +316,10 @@ Interval profile_interval_by_spline(const LogisticModel& model, Eigen::Index j, 
   std::vector<std::pair<double, double>> found{{estimate, 0.0}};
   for (const double direction : {-1.0, 1.0}) {
     double z = 0;
+    Eigen::VectorXd reached = profile.at_estimate();
     for (int step = 1; step < kMaxSteps && std::abs(z) < furthest; ++step) {
       const double value = estimate + direction * step * (furthest / 5) * error;
-      z = profile(value);
+      z = profile(value, &reached);
       found.emplace_back(value, z);
     }
   }
@@ -329,12 +329,20 @@ Interval profile_interval_by_spline(const LogisticModel& model, Eigen::Index j, 
     value.push_back(v);
     z.push_back(root);
   }
-  const auto points = spline_points(value, z, 3 * value.size());
+  auto points = spline_points(value, z, 3 * value.size());
+  // Read off as R's approx: by ascending root, equal ones at their mean. A flat profile is not monotone.
+  std::stable_sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  std::vector<std::pair<double, double>> by_root;
+  for (std::size_t begin = 0, end = 0; begin < points.size(); begin = end) {
+    double sum = 0;
+    for (; end < points.size() && points[end].second == points[begin].second; ++end) sum += points[end].first;
+    by_root.emplace_back(points[begin].second, sum / static_cast<double>(end - begin));
+  }
   const auto read_off = [&](double wanted) {
-    for (std::size_t k = 1; k < points.size(); ++k) {
-      const auto& [x0, y0] = points[k - 1];
-      const auto& [x1, y1] = points[k];
-      if (y0 <= wanted && wanted <= y1) return x0 + (x1 - x0) * (wanted - y0) / (y1 - y0);
+    for (std::size_t k = 1; k < by_root.size(); ++k) {
+      const auto& [z0, v0] = by_root[k - 1];
+      const auto& [z1, v1] = by_root[k];
+      if (z0 <= wanted && wanted <= z1) return v0 + (v1 - v0) * ((wanted - z0) / (z1 - z0));
     }
     return kNaN;
   };
