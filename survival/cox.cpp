@@ -19,7 +19,6 @@ constexpr double kOverflow = 709.78;             // exp of it: R's coxph halves 
 constexpr double kFlatness = 1e6;               // variance at the end over 1 / information at 0: the likelihood has gone flat
 constexpr double kDivergenceTolerance = 1e-7;  // of the coefficient, as sqrt of R's usual eps
 constexpr double kConstant = 1e-9;             // information of a covariate that does not vary, over the largest
-constexpr double kFewProducts = 2e6;           // n p^2 up to which an evaluation in R's own order takes milliseconds
 
 void require_valid_model(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options) {
   require_valid(outcome);
@@ -108,9 +107,8 @@ Eigen::RowVectorXd column_scale(const Eigen::Ref<const Eigen::MatrixXd>& x) {
   const Eigen::RowVectorXd mean = x.colwise().mean();
   Eigen::RowVectorXd scale = (x.rowwise() - mean).cwiseAbs().colwise().mean();
   for (Eigen::Index j = 0; j < scale.size(); ++j) {
-    const auto column = x.col(j).array();
     const bool constant = !(scale[j] > 1e-12 * std::abs(mean[j]));
-    if (constant || (column == -1 || column == 0 || column == 1).all()) scale[j] = 1;
+    if (constant || only_signs(x.col(j))) scale[j] = 1;
   }
   return scale;
 }
@@ -125,7 +123,7 @@ struct Maximum {
 Maximum maximise(const CoxLikelihood& likelihood, const Eigen::RowVectorXd& scale, const Eigen::Ref<const Eigen::MatrixXd>& x,
                  const Outcome& outcome, const Groups* strata, const CoxOptions& options) {
   const Eigen::Index p = x.cols();
-  if (outcome.entry.empty() && static_cast<double>(x.rows() * p) * static_cast<double>(p) <= kFewProducts) {
+  if (CoxByDeaths::suits(x, outcome)) {
     const CoxByDeaths by_deaths(x, outcome, strata, options.ties);
     return {Newton([&](const Eigen::VectorXd& beta) { return by_deaths.evaluate(beta); }, p, options), by_deaths.scale()};
   }
@@ -158,11 +156,15 @@ void add_robust(CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, con
   model.robust_wald = test_of(quadratic_form_of_inverse(part, model.coefficient(kept)), model.df());
 }
 
-void add_concordance(CoxModel& model, const Outcome& outcome, const CoxOptions& options) {
+void add_concordance(CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options) {
   ConcordanceOptions pairs;
   pairs.strata = options.strata;
   pairs.clusters = options.clusters;
-  model.concordance = concordance(outcome, {model.linear_predictor.begin(), model.linear_predictor.end()}, pairs);
+  Eigen::VectorXd predictor = model.linear_predictor;
+  for (Eigen::Index j = 0; j < x.cols(); ++j) {
+    if (std::isnan(model.coefficient[j]) && model.reached[j] != 0) predictor += x.col(j) * model.reached[j];
+  }
+  model.concordance = concordance(outcome, {predictor.begin(), predictor.end()}, pairs);
 }
 
 }  // namespace
@@ -207,6 +209,7 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
   model.events = outcome.events();
   model.coefficient = model.std_err = Eigen::VectorXd::Constant(p, kNaN);
   model.covariance = Eigen::MatrixXd::Constant(p, p, kNaN);
+  model.reached = Eigen::VectorXd::Zero(p);
   model.linear_predictor = Eigen::VectorXd::Zero(x.rows());
   const Groups* strata = options.strata ? &*options.strata : nullptr;
   const Eigen::RowVectorXd scale = column_scale(x);
@@ -220,11 +223,12 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
     // Nothing was estimated and nothing is tested: the likelihood did not move, on no degrees of freedom.
     model.likelihood_ratio = model.wald = model.score = {0, 0, 1};
     model.baseline = baseline_of(likelihood, Eigen::VectorXd::Zero(p), strata ? strata->size() : 1);
-    if (options.with_concordance) add_concordance(model, outcome, options);
+    if (options.with_concordance) add_concordance(model, x, outcome, options);
     return model;
   }
   const Eigen::VectorXd kept_multiplier = multiplier(kept);
   model.coefficient(kept) = newton.beta(kept).cwiseProduct(kept_multiplier);
+  model.reached = newton.beta.cwiseProduct(multiplier);
   const Eigen::MatrixXd covariance = newton.covariance(kept, kept);
   model.covariance = spread(covariance.cwiseProduct(kept_multiplier * kept_multiplier.transpose()), kept, p);
   model.std_err = model.covariance.diagonal().cwiseSqrt();
@@ -247,8 +251,13 @@ CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outc
   Eigen::VectorXd scaled_coefficient = Eigen::VectorXd::Zero(p);
   scaled_coefficient(kept) = model.coefficient(kept).cwiseProduct(scale(kept).transpose());
   model.baseline = baseline_of(likelihood, scaled_coefficient, strata ? strata->size() : 1);
+  double reference = 0;
+  for (const Eigen::Index j : kept) {
+    if (!only_signs(x.col(j))) reference += x.col(j).mean() * model.coefficient[j];
+  }
+  for (auto& stratum : model.baseline) stratum.reference_predictor = reference;
   if (options.clusters) add_robust(model, x, outcome, options);
-  if (options.with_concordance) add_concordance(model, outcome, options);
+  if (options.with_concordance) add_concordance(model, x, outcome, options);
   return model;
 }
 
@@ -257,7 +266,8 @@ double predicted_survival(const CoxModel& model, const Eigen::VectorXd& x, doubl
   for (Eigen::Index j = 0; j < x.size(); ++j) {
     if (!std::isnan(model.coefficient[j])) predictor += x[j] * model.coefficient[j];
   }
-  return std::exp(-model.baseline.at(stratum).at(time, predictor));
+  const Baseline& baseline = model.baseline.at(stratum);
+  return std::pow(std::exp(-baseline.at(time, baseline.reference_predictor)), std::exp(predictor - baseline.reference_predictor));
 }
 
 }  // namespace clmnet::survival

@@ -27,6 +27,7 @@ struct CoxOptions {
 struct Baseline {
   std::vector<double> time, cumulative_hazard;   ///< of the mean subject, whose hazard neither overflows nor vanishes
   double mean_predictor = 0;                     ///< x beta of the mean subject
+  double reference_predictor = 0;                ///< x beta of R's: covariates of only -1, 0 and 1 at 0, others at their mean
   /// Of a subject with this linear predictor; 0 is x = 0.
   double at(double time, double predictor = 0) const;
 };
@@ -39,6 +40,9 @@ struct CoxModel {
   /// p; NaN where a covariate is constant, a combination of earlier ones or without information. Where the iterations ran out, what
   /// they had reached, for all that vary.
   Eigen::VectorXd coefficient;
+  /// p: where the iterations were left. Of a coefficient that ran away until nothing of its information was left, `coefficient` is
+  /// NaN, but concordance, residuals and the test of proportional hazards are at what it had reached, as R's.
+  Eigen::VectorXd reached;
   Eigen::VectorXd std_err;       ///< p, from the information; where the iterations ran out, with the other coefficients held
   Eigen::MatrixXd covariance;    ///< p x p; NaN in rows and columns of coefficients that are NaN
   std::optional<Eigen::MatrixXd> robust_covariance;  ///< with clusters
@@ -67,7 +71,8 @@ struct CoxModel {
 /// Throws std::invalid_argument as require_valid, when sizes differ, x is not finite or p is 0.
 CoxModel fit_cox(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options = {});
 
-/// Survival of a subject with these covariates, from the baseline of its stratum.
+/// Survival of a subject with these covariates, from the baseline of its stratum: that of the reference subject to the power of
+/// the relative risk, so that data without a maximum give R's 0 and 1.
 double predicted_survival(const CoxModel& model, const Eigen::VectorXd& x, double time, std::size_t stratum = 0);
 
 /// What the fitted model leaves. Rows are the caller's, except for Schoenfeld residuals: one per death, by stratum and time.

@@ -50,15 +50,47 @@ void count_deaths(const Sums& at_risk, double deaths, CoxLikelihood::Value& valu
   }
 }
 
-}  // namespace
+constexpr double kFewProducts = 2e6;   // n p^2
 
-CoxByDeaths::CoxByDeaths(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const Groups* strata, CoxTies ties)
-    : x_(x.rows(), x.cols()), scale_(Eigen::RowVectorXd::Ones(x.cols())), ties_(ties) {
-  const Outcome merged = merge_close_times(outcome);
+/// Rows by stratum and then time; equal ones keep the caller's order.
+std::vector<std::uint32_t> sorted_rows(const Outcome& merged, const Groups* strata) {
   auto order = ascending_order(merged.time);
   if (strata) {
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return strata->code[a] < strata->code[b]; });
   }
+  return order;
+}
+
+/// As count_deaths for the covariates and the covariates times g; only where j <= i is the information filled.
+void count_timed_deaths(const Sums& at_risk, double deaths, double g, TimedScore& score) {
+  const Eigen::Index p = at_risk.first.size();
+  for (Eigen::Index i = 0; i < p; ++i) {
+    const double mean = at_risk.first[i] / at_risk.zeroth;
+    score.gradient[i] -= g * deaths * mean;
+    for (Eigen::Index j = 0; j <= i; ++j) {
+      const double part = deaths * (at_risk.second(i, j) - mean * at_risk.first[j]) / at_risk.zeroth;
+      score.information(j, i) += part;
+      score.information(j, p + i) += part * g;
+      score.information(p + j, p + i) += part * g * g;
+    }
+  }
+}
+
+}  // namespace
+
+bool only_signs(const Eigen::Ref<const Eigen::VectorXd>& column) {
+  return (column.array() == -1 || column.array() == 0 || column.array() == 1).all();
+}
+
+bool CoxByDeaths::suits(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome) {
+  const auto p = static_cast<double>(x.cols());
+  return outcome.entry.empty() && static_cast<double>(x.rows()) * p * p <= kFewProducts;
+}
+
+CoxByDeaths::CoxByDeaths(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const Groups* strata, CoxTies ties)
+    : x_(x.rows(), x.cols()), scale_(Eigen::RowVectorXd::Ones(x.cols())), ties_(ties) {
+  const Outcome merged = merge_close_times(outcome);
+  const auto order = sorted_rows(merged, strata);
   const auto n = static_cast<double>(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
     x_.row(static_cast<Eigen::Index>(i)) = x.row(order[i]);
@@ -68,7 +100,7 @@ CoxByDeaths::CoxByDeaths(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outco
   }
   for (Eigen::Index j = 0; j < x_.cols(); ++j) {
     auto column = x_.col(j);
-    if ((column.array() == -1 || column.array() == 0 || column.array() == 1).all()) continue;
+    if (only_signs(column)) continue;
     const double mean = std::accumulate(column.begin(), column.end(), 0.0) / n;
     column.array() -= mean;
     const double distance =
@@ -117,6 +149,46 @@ CoxLikelihood::Value CoxByDeaths::evaluate(const Eigen::VectorXd& beta) const {
   }
   value.information = Eigen::MatrixXd(value.information.selfadjointView<Eigen::Upper>());
   return value;
+}
+
+TimedScore timed_score(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const Groups* strata, CoxTies ties,
+                       const Eigen::VectorXd& predictor, const std::vector<double>& g) {
+  const Eigen::Index p = x.cols();
+  const Outcome merged = merge_close_times(outcome);
+  const auto order = sorted_rows(merged, strata);
+  RowMatrix centred = x;
+  for (Eigen::Index j = 0; j < p; ++j) {
+    centred.col(j).array() -= std::accumulate(x.col(j).begin(), x.col(j).end(), 0.0) / static_cast<double>(x.rows());
+  }
+  TimedScore score{Eigen::VectorXd::Zero(p), Eigen::MatrixXd::Zero(2 * p, 2 * p)};
+  Sums at_risk(p), dying(p);
+  const auto together = [&](std::uint32_t a, std::uint32_t b) { return !strata || strata->code[a] == strata->code[b]; };
+  for (std::size_t left = order.size(); left > 0;) {
+    const auto last = order[left - 1];
+    if (left == order.size() || !together(last, order[left])) at_risk.clear();
+    double deaths = 0;
+    for (; left > 0 && merged.time[order[left - 1]] == merged.time[last] && together(order[left - 1], last); --left) {
+      const auto row = order[left - 1];
+      const double* values = centred.row(row).data();
+      const double risk = std::exp(predictor[row]);
+      (merged.event[row] ? dying : at_risk).add(risk, values);
+      if (!merged.event[row]) continue;
+      ++deaths;
+      for (Eigen::Index j = 0; j < p; ++j) score.gradient[j] += g[last] * values[j];
+    }
+    if (deaths == 0) continue;
+    const double parts = ties == CoxTies::breslow ? 1 : deaths;
+    for (double k = 0; k < parts; ++k) {
+      join(at_risk, dying, parts);
+      count_timed_deaths(at_risk, deaths / parts, g[last], score);
+    }
+    dying.clear();
+  }
+  for (Eigen::Index i = 0; i < p; ++i) {
+    for (Eigen::Index j = 0; j < i; ++j) score.information(i, p + j) = score.information(j, p + i);
+  }
+  score.information = Eigen::MatrixXd(score.information.selfadjointView<Eigen::Upper>());
+  return score;
 }
 
 }  // namespace clmnet::survival

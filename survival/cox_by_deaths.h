@@ -14,6 +14,9 @@ namespace clmnet::survival {
 /// is for small data; CoxLikelihood is for any.
 class CoxByDeaths {
  public:
+  /// No late entry, and an evaluation takes milliseconds.
+  static bool suits(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome);
+
   /// As CoxLikelihood, x on the scale of the data.
   CoxByDeaths(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const Groups* strata, CoxTies ties);
 
@@ -32,5 +35,19 @@ class CoxByDeaths {
   Eigen::RowVectorXd scale_;
   CoxTies ties_;
 };
+
+/// A covariate of only -1, 0 and 1, which R's coxph neither centres nor scales.
+bool only_signs(const Eigen::Ref<const Eigen::VectorXd>& column);
+
+/// Score and information of covariates and of the same times g(time), for cox.zph.
+struct TimedScore {
+  Eigen::VectorXd gradient;       ///< p, of the covariates times g
+  Eigen::MatrixXd information;    ///< 2p x 2p, the covariates first
+};
+
+/// Summed in the order of cox.zph's C code, and as CoxByDeaths for small data without late entry. predictor n, at which the hazards
+/// are; g n, by subject, 0 on average over the deaths.
+TimedScore timed_score(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const Groups* strata, CoxTies ties,
+                       const Eigen::VectorXd& predictor, const std::vector<double>& g);
 
 }  // namespace clmnet::survival

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "survival/cox.h"
+#include "survival/cox_by_deaths.h"
 #include "survival/distributions.h"
 #include "survival/kaplan_meier.h"
 #include "survival/linear_algebra.h"
@@ -15,7 +16,15 @@ struct Fitted {
       : kept(kept_of(model)),
         likelihood(Eigen::MatrixXd(x(Eigen::all, kept)), outcome, options.strata ? &*options.strata : nullptr, options.ties),
         beta(model.coefficient(kept)),
-        eta(likelihood.x() * beta) {}
+        eta(likelihood.x() * beta) {
+    for (Eigen::Index j = 0; j < x.cols(); ++j) {
+      if (!std::isnan(model.coefficient[j]) || model.reached[j] == 0) continue;
+      for (Eigen::Index i = 0; i < eta.size(); ++i) {
+        const auto row = static_cast<Eigen::Index>(likelihood.order()[static_cast<std::size_t>(i)]);
+        eta[i] += (x(row, j) - x.col(j).mean()) * model.reached[j];
+      }
+    }
+  }
 
   static std::vector<Eigen::Index> kept_of(const CoxModel& model) {
     std::vector<Eigen::Index> kept;
@@ -27,7 +36,8 @@ struct Fitted {
 
   std::vector<Eigen::Index> kept;
   CoxLikelihood likelihood;
-  Eigen::VectorXd beta, eta;
+  Eigen::VectorXd beta;
+  Eigen::VectorXd eta;   // sorted rows, at what every coefficient had reached
 };
 
 /// exp(eta) times the hazard that each sorted row was exposed to.
@@ -156,6 +166,36 @@ double transformed(const std::vector<double>& sorted, const KaplanMeier& curve, 
   throw std::invalid_argument("unknown time transform");
 }
 
+/// x times the reached coefficients less that of R's reference subject, added column by column.
+Eigen::VectorXd centred_predictor(const CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x) {
+  Eigen::VectorXd predictor = Eigen::VectorXd::Zero(x.rows());
+  double reference = 0;
+  for (Eigen::Index j = 0; j < x.cols(); ++j) {
+    predictor += model.reached[j] * x.col(j);
+    if (!only_signs(x.col(j))) reference += model.reached[j] * x.col(j).mean();
+  }
+  return predictor.array() - reference;
+}
+
+/// Score tests of one added term at a time and of all, given the covariates at their maximum.
+ProportionalHazards tests_of(const TimedScore& score, const std::vector<Eigen::Index>& covariates) {
+  const auto p = static_cast<Eigen::Index>(covariates.size());
+  ProportionalHazards result;
+  result.covariate = covariates;
+  const auto test = [&](Eigen::Index first, Eigen::Index count) {
+    std::vector<Eigen::Index> used;
+    for (Eigen::Index j = 0; j < p; ++j) used.push_back(j);
+    for (Eigen::Index j = first; j < first + count; ++j) used.push_back(p + j);
+    Eigen::VectorXd u = Eigen::VectorXd::Zero(p + count);
+    u.tail(count) = score.gradient.segment(first, count);
+    const double statistic = solve_by_elimination(score.information(used, used), u).dot(u);
+    result.test.push_back({statistic, static_cast<int>(count), chi_squared_upper(statistic, static_cast<double>(count))});
+  };
+  for (Eigen::Index j = 0; j < p; ++j) test(j, 1);
+  test(0, p);
+  return result;
+}
+
 }  // namespace
 
 CoxResiduals cox_residuals(const CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome,
@@ -210,16 +250,30 @@ ProportionalHazards test_proportional_hazards(const CoxModel& model, const Eigen
   std::sort(sorted.begin(), sorted.end());
   const KaplanMeier curve = kaplan_meier(merge_close_times(outcome));
   std::vector<double> g(data.blocks().size()), g_squared(g.size());
-  double sum = 0;
+  long double sum = 0, rest = 0;   // the mean in two passes, as R's
   for (std::size_t b = 0; b < g.size(); ++b) {
     const auto& block = data.blocks()[b];
     g[b] = block.deaths > 0 ? transformed(sorted, curve, data.time()[static_cast<std::size_t>(block.begin)], transform) : 0.0;
-    sum += g[b] * static_cast<double>(block.deaths);
+    sum += g[b] * static_cast<long double>(block.deaths);
   }
-  const double mean = sum / static_cast<double>(data.events());
+  const auto events = static_cast<long double>(data.events());
+  sum /= events;
+  for (std::size_t b = 0; b < g.size(); ++b) rest += (g[b] - sum) * static_cast<long double>(data.blocks()[b].deaths);
+  const auto mean = static_cast<double>(sum + rest / events);
   for (std::size_t b = 0; b < g.size(); ++b) {
     g[b] -= mean;
     g_squared[b] = g[b] * g[b];
+  }
+  if (CoxByDeaths::suits(x, outcome)) {
+    std::vector<double> g_of_row(outcome.size());
+    for (std::size_t b = 0; b < g.size(); ++b) {
+      for (Eigen::Index i = data.blocks()[b].begin; i < data.blocks()[b].end; ++i) {
+        g_of_row[data.order()[static_cast<std::size_t>(i)]] = g[b];
+      }
+    }
+    const TimedScore score = timed_score(x(Eigen::all, fit.kept), outcome, options.strata ? &*options.strata : nullptr,
+                                         options.ties, centred_predictor(model, x), g_of_row);
+    return tests_of(score, fit.kept);
   }
   const auto plain = data.evaluate(fit.beta, true), once = data.evaluate(fit.beta, true, &g),
              twice = data.evaluate(fit.beta, true, &g_squared);

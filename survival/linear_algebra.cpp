@@ -70,6 +70,37 @@ Eigen::MatrixXd LenientCholesky::inverse() const {
   return inverse.selfadjointView<Eigen::Upper>();
 }
 
+Eigen::VectorXd solve_by_elimination(Eigen::MatrixXd matrix, Eigen::VectorXd right) {
+  const Eigen::Index n = matrix.rows();
+  const double norm = matrix.cwiseAbs().colwise().sum().maxCoeff();
+  Eigen::MatrixXd inverse = Eigen::MatrixXd::Identity(n, n);   // beside `right`, for the condition
+  for (Eigen::Index k = 0; k < n; ++k) {
+    Eigen::Index pivot = k;
+    for (Eigen::Index i = k + 1; i < n; ++i) {
+      if (std::abs(matrix(i, k)) > std::abs(matrix(pivot, k))) pivot = i;
+    }
+    matrix.row(k).swap(matrix.row(pivot));
+    inverse.row(k).swap(inverse.row(pivot));
+    std::swap(right[k], right[pivot]);
+    const Eigen::Index below = n - k - 1;
+    matrix.col(k).tail(below) *= 1 / matrix(k, k);
+    for (Eigen::Index j = k + 1; j < n; ++j) matrix.col(j).tail(below) -= matrix(k, j) * matrix.col(k).tail(below);
+    for (Eigen::Index j = 0; j < n; ++j) inverse.col(j).tail(below) -= inverse(k, j) * matrix.col(k).tail(below);
+    right.tail(below) -= right[k] * matrix.col(k).tail(below);
+  }
+  const auto substitute = [&](auto&& column) {
+    for (Eigen::Index k = n; k-- > 0;) {
+      column[k] /= matrix(k, k);
+      column.head(k) -= column[k] * matrix.col(k).head(k);
+    }
+  };
+  substitute(right);
+  for (Eigen::Index j = 0; j < n; ++j) substitute(inverse.col(j));
+  const double condition = norm * inverse.cwiseAbs().colwise().sum().maxCoeff();
+  if (!(condition * std::numeric_limits<double>::epsilon() <= 1)) right.setConstant(std::numeric_limits<double>::quiet_NaN());
+  return right;
+}
+
 Eigen::MatrixXd symmetric_inverse(const Eigen::MatrixXd& matrix) {
   const Eigen::LDLT<Eigen::MatrixXd> factor(matrix);
   if (factor.info() != Eigen::Success || !(factor.vectorD().minCoeff() > 0)) {

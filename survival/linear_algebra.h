@@ -23,6 +23,10 @@ class LenientCholesky {
   std::vector<Eigen::Index> kept_;
 };
 
+/// Gaussian elimination with exchange of rows in the order of LAPACK's dgesv; NaN where the matrix is singular to rounding (its
+/// reciprocal condition in the 1-norm is below 2.2e-16), which R's solve refuses. matrix n x n, right n.
+Eigen::VectorXd solve_by_elimination(Eigen::MatrixXd matrix, Eigen::VectorXd right);
+
 /// Inverse of a symmetric positive definite matrix; NaN throughout when it is not.
 Eigen::MatrixXd symmetric_inverse(const Eigen::MatrixXd& matrix);
 
