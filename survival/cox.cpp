@@ -97,7 +97,9 @@ struct Newton {
     kept.clear();
     for (Eigen::Index j = 0; j < beta.size(); ++j) {
       if (start_information[j] > kConstant * start_information.maxCoeff()) kept.push_back(j);
-      if (current.information(j, j) != 0) covariance(j, j) = 1 / current.information(j, j);   // rounding may leave it below 0
+      // Rounding may leave less than nothing; R then keeps that.
+      const double left = current.information(j, j);
+      covariance(j, j) = left > 0 ? 1 / left : left;
     }
   }
 };
@@ -156,7 +158,8 @@ void add_robust(CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, con
   model.robust_wald = test_of(quadratic_form_of_inverse(part, model.coefficient(kept)), model.df());
 }
 
-void add_concordance(CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome, const CoxOptions& options) {
+void add_concordance(CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome,
+                     const CoxOptions& options) {
   ConcordanceOptions pairs;
   pairs.strata = options.strata;
   pairs.clusters = options.clusters;

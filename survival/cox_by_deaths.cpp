@@ -82,6 +82,10 @@ bool only_signs(const Eigen::Ref<const Eigen::VectorXd>& column) {
   return (column.array() == -1 || column.array() == 0 || column.array() == 1).all();
 }
 
+double ordered_mean(const Eigen::Ref<const Eigen::VectorXd>& column) {
+  return std::accumulate(column.begin(), column.end(), 0.0) / static_cast<double>(column.size());
+}
+
 bool CoxByDeaths::suits(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome& outcome) {
   const auto p = static_cast<double>(x.cols());
   return outcome.entry.empty() && static_cast<double>(x.rows()) * p * p <= kFewProducts;
@@ -101,8 +105,7 @@ CoxByDeaths::CoxByDeaths(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outco
   for (Eigen::Index j = 0; j < x_.cols(); ++j) {
     auto column = x_.col(j);
     if (only_signs(column)) continue;
-    const double mean = std::accumulate(column.begin(), column.end(), 0.0) / n;
-    column.array() -= mean;
+    column.array() -= ordered_mean(column);
     const double distance =
         std::accumulate(column.begin(), column.end(), 0.0, [](double sum, double v) { return sum + std::abs(v); });
     if (!(distance > 0)) continue;
@@ -158,7 +161,7 @@ TimedScore timed_score(const Eigen::Ref<const Eigen::MatrixXd>& x, const Outcome
   const auto order = sorted_rows(merged, strata);
   RowMatrix centred = x;
   for (Eigen::Index j = 0; j < p; ++j) {
-    centred.col(j).array() -= std::accumulate(x.col(j).begin(), x.col(j).end(), 0.0) / static_cast<double>(x.rows());
+    centred.col(j).array() -= ordered_mean(x.col(j));
   }
   TimedScore score{Eigen::VectorXd::Zero(p), Eigen::MatrixXd::Zero(2 * p, 2 * p)};
   Sums at_risk(p), dying(p);

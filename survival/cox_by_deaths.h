@@ -39,6 +39,9 @@ class CoxByDeaths {
 /// A covariate of only -1, 0 and 1, which R's coxph neither centres nor scales.
 bool only_signs(const Eigen::Ref<const Eigen::VectorXd>& column);
 
+/// The mean of a column whose values are added one after the other.
+double ordered_mean(const Eigen::Ref<const Eigen::VectorXd>& column);
+
 /// Score and information of covariates and of the same times g(time), for cox.zph.
 struct TimedScore {
   Eigen::VectorXd gradient;       ///< p, of the covariates times g

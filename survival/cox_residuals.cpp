@@ -169,12 +169,12 @@ double transformed(const std::vector<double>& sorted, const KaplanMeier& curve, 
 /// x times the reached coefficients less that of R's reference subject, added column by column.
 Eigen::VectorXd centred_predictor(const CoxModel& model, const Eigen::Ref<const Eigen::MatrixXd>& x) {
   Eigen::VectorXd predictor = Eigen::VectorXd::Zero(x.rows());
-  double reference = 0;
+  long double reference = 0;
   for (Eigen::Index j = 0; j < x.cols(); ++j) {
     predictor += model.reached[j] * x.col(j);
-    if (!only_signs(x.col(j))) reference += model.reached[j] * x.col(j).mean();
+    if (!only_signs(x.col(j))) reference += model.reached[j] * ordered_mean(x.col(j));
   }
-  return predictor.array() - reference;
+  return predictor.array() - static_cast<double>(reference);
 }
 
 /// Score tests of one added term at a time and of all, given the covariates at their maximum.

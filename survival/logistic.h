@@ -13,10 +13,14 @@ struct LogisticOptions {
   Eigen::VectorXd weights;   ///< empty or n, >= 0: how often a row counts
   Eigen::VectorXd offset;    ///< empty or n: part of the linear predictor with coefficient 1
   int max_iterations = 25;
-  double tolerance = 1e-8;   ///< relative change of the deviance that ends the iterations (R's glm); then polished
+  /// Relative change of the deviance that ends the iterations, as R's glm; above 1e-12 then polished. A column is a combination of
+  /// earlier ones where less than a thousandth of it, at most 1e-7, is left of the column's norm.
+  double tolerance = 1e-8;
 };
 
-/// Logistic regression without penalty, by iteratively reweighted least squares (McCullagh and Nelder 1989).
+/// Logistic regression without penalty, by iteratively reweighted least squares (McCullagh and Nelder 1989), in the order of R's
+/// glm: data without a maximum end at its numbers. A fit that does not converge and is worse than no fit is done again with steps
+/// halved where the deviance rises.
 /// Coefficient 0 is the intercept, the covariates follow.
 struct LogisticModel {
   Eigen::VectorXd coefficient;  ///< 1 + p; NaN where a covariate is constant or a combination of earlier ones

@@ -43,7 +43,8 @@ void PivotedQr::reflect(Eigen::Index column) {
   double square = 0;
   for (Eigen::Index i = column; i < n; ++i) square += factor_(i, column) * factor_(i, column);
   if (square == 0) return;
-  const double signed_norm = factor_(column, column) != 0 ? std::copysign(std::sqrt(square), factor_(column, column)) : std::sqrt(square);
+  const double first = factor_(column, column);
+  const double signed_norm = first < 0 ? -std::sqrt(square) : std::sqrt(square);
   const double scale = 1 / signed_norm;
   for (Eigen::Index i = column; i < n; ++i) factor_(i, column) *= scale;
   factor_(column, column) += 1;

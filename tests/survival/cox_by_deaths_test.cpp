@@ -106,5 +106,46 @@ TEST(CoxByDeaths, OnePairEndsWhereRDoes) {
   EXPECT_FALSE(model.diverging.empty());
 }
 
+// Only the first to die has z = 1: its coefficient runs away until nothing of its information is left, and R prints NA for it, but
+// linear predictor, residuals and concordance hold what it had reached.
+// coxph(Surv(time, event) ~ x + z, ties = "breslow", control = coxph.control(eps = 1e-14)), cox.zph(f, transform = "identity")
+TEST(CoxByDeaths, WhatRanAwayCountsInResiduals) {
+  const Outcome outcome{{48, 28, 49, 67, 101, 11, 64, 16, 1}, {0, 1, 1, 1, 0, 1, 1, 1, 1}};
+  Eigen::MatrixXd x(9, 2);
+  x << -1, 0, .6, 0, -2.1, 0, .9, 0, .5, 0, -.5, 0, 2.7, 0, .2, 0, .7, 1;
+  CoxOptions options;
+  options.ties = CoxTies::breslow;
+  const auto model = fit_cox(x, outcome, options);
+  EXPECT_NEAR(model.coefficient[0], -0.1466035758650537, 1e-12);
+  EXPECT_TRUE(std::isnan(model.coefficient[1]));
+  EXPECT_NEAR(model.reached[1], 27.014782778258389667 + 0.1466035758650537 * (0.7 - 2.0 / 9), 1e-9);
+  EXPECT_EQ(model.df(), 1);
+  EXPECT_DOUBLE_EQ(model.concordance->c, 0.6875);
+  const auto residuals = cox_residuals(model, x, outcome, options);
+  EXPECT_NEAR(residuals.martingale[0], -0.5094781559548486, 1e-12);
+  EXPECT_NEAR(residuals.martingale[8], 1.523015047411036e-11, 1e-15);
+  const auto tested = test_proportional_hazards(model, x, outcome, options, TimeTransform::identity);
+  ASSERT_EQ(tested.test.size(), 2u);
+  EXPECT_NEAR(tested.test[0].chi_squared, 0.1243813745235906, 1e-10);
+}
+
+// Order of death is order of x, no maximum: of the 2nd subject R says 1, of the last 0 or 1, never in between.
+TEST(CoxByDeaths, PredictedSurvivalOfSeparatedDataIsZeroOrOne) {
+  const Outcome outcome{{1, 2, 3, 4}, {1, 1, 1, 1}};
+  const Eigen::VectorXd x{{40, 30, 20, 10}};
+  const auto model = fit_cox(x, outcome);
+  EXPECT_EQ(predicted_survival(model, Eigen::VectorXd{{10}}, 2.5), 1);
+  EXPECT_NEAR(predicted_survival(model, Eigen::VectorXd{{40}}, 2.5), 0, 1e-12);
+}
+
+// Score of the covariate times time, and information, where all hazards are 1 and every covariate 0 or 1 (three subjects die at
+// 1, 2, 3 with x = 0, 1, 1; g = -1, 0, 1): x - mean is -2/3, 0, 0, the variance 2/9, 0, 0.
+TEST(CoxByDeaths, TimedScoreByHand) {
+  const Eigen::VectorXd x{{0, 1, 1}};
+  const auto score = timed_score(x, {{1, 2, 3}, {1, 1, 1}}, nullptr, CoxTies::efron, Eigen::VectorXd::Zero(3), {-1, 0, 1});
+  EXPECT_NEAR(score.gradient[0], 2.0 / 3, 1e-15);
+  EXPECT_NEAR((score.information - 2.0 / 9 * Eigen::MatrixXd{{1, -1}, {-1, 1}}).norm(), 0, 1e-15);
+}
+
 }  // namespace
 }  // namespace clmnet::survival

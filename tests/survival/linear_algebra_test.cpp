@@ -43,5 +43,24 @@ TEST(LenientCholesky, NothingToEstimate) {
   EXPECT_EQ(LenientCholesky(Eigen::Matrix2d{{nothing, 0}, {0, 1}}).kept(), std::vector<Eigen::Index>{1});
 }
 
+// 2 y = 4 and 3 x + y = 5: the first pivot is 0.
+TEST(SolveByElimination, ExchangesRows) {
+  const Eigen::VectorXd x = solve_by_elimination(Eigen::MatrixXd{{0, 2}, {3, 1}}, Eigen::VectorXd{{4, 5}});
+  EXPECT_DOUBLE_EQ(x[0], 1);
+  EXPECT_DOUBLE_EQ(x[1], 2);
+}
+
+TEST(SolveByElimination, SingularGivesNaN) {
+  EXPECT_TRUE(solve_by_elimination(Eigen::MatrixXd{{1, 2}, {2, 4}}, Eigen::VectorXd{{1, 2}}).hasNaN());
+  EXPECT_TRUE(solve_by_elimination(Eigen::MatrixXd::Zero(2, 2), Eigen::VectorXd{{1, 2}}).hasNaN());
+  EXPECT_TRUE(solve_by_elimination(Eigen::MatrixXd{{1, 1}, {1, 1 + 1e-16}}, Eigen::VectorXd{{1, 2}}).hasNaN());
+}
+
+TEST(SolveByElimination, AllowsWhatRAllows) {
+  const Eigen::VectorXd x = solve_by_elimination(Eigen::MatrixXd{{1, 1}, {1, 1 + 1e-14}}, Eigen::VectorXd{{1, 1}});
+  EXPECT_NEAR(x[0], 1, 1e-12);
+  EXPECT_NEAR(x[1], 0, 1e-12);
+}
+
 }  // namespace
 }  // namespace clmnet::survival

@@ -55,6 +55,56 @@ TEST(Logistic, SeparationIsReported) {
   EXPECT_TRUE(model.separated);
 }
 
+// glm(c(0, 0, 1, 1) ~ c(1, 2, 3, 4), binomial, control = glm.control(1e-14, 100)): no maximum; where R's steps end.
+TEST(Logistic, SeparatedDataEndWhereRDoes) {
+  const Eigen::MatrixXd x = column({1, 2, 3, 4});
+  const std::vector<std::uint8_t> y{0, 0, 1, 1};
+  LogisticOptions options;
+  options.tolerance = 1e-14;
+  options.max_iterations = 100;
+  const auto model = fit_logistic(x, y, options);
+  EXPECT_EQ(model.iterations, 32);
+  EXPECT_NEAR(model.coefficient[0], -155.09703868857980, 1e-10);
+  EXPECT_NEAR(model.coefficient[1], 62.03876505971218, 1e-10);
+  EXPECT_NEAR(model.std_err[1] / 30011996.35935770, 1, 1e-10);
+  EXPECT_NEAR(model.deviance, 1.77635683940025e-15, 1e-25);
+  // A flat profile is not monotone; confint reads it off by ascending root.
+  const auto interval = profile_interval_by_spline(model, 1, x, y, options, 0.95);
+  EXPECT_NEAR(interval.lower / -3441725.236916143, 1, 1e-8);
+  EXPECT_TRUE(std::isnan(interval.upper));
+}
+
+// The same with glm's own control: it calls 24 steps converged.
+TEST(Logistic, SeparationTakesRsDefaultSteps) {
+  const auto model = fit_logistic(column({1, 2, 3, 4}), {0, 0, 1, 1});
+  EXPECT_EQ(model.iterations, 24);
+  EXPECT_TRUE(model.converged);
+  EXPECT_NEAR(model.coefficient[0], -118.174481224406378, 1e-10);
+  EXPECT_NEAR(model.coefficient[1], 47.269792495290403, 1e-10);
+}
+
+TEST(Logistic, OneClassOnlyHasNoDeviance) {
+  const auto model = fit_logistic(column({1, 2, 4}), {1, 1, 1});
+  EXPECT_EQ(model.null_deviance, 0);
+  EXPECT_NEAR(model.deviance, 0, 1e-8);
+  EXPECT_TRUE(model.separated);
+}
+
+TEST(Logistic, ColumnsThatEarlierOnesExplainHaveNoCoefficient) {
+  Eigen::MatrixXd x(8, 3);
+  x << kExposed, 2 - 3 * kExposed.array(), Eigen::VectorXd{{1, 4, 2, 6, 3, 3, 5, 1}};
+  const auto model = fit_logistic(x, kIll);
+  EXPECT_TRUE(std::isnan(model.coefficient[2]));
+  EXPECT_TRUE(std::isnan(model.covariance(2, 3)));
+  EXPECT_EQ(model.df(), 3);
+  EXPECT_EQ(model.likelihood_ratio.df, 2);
+  Eigen::MatrixXd without(8, 2);
+  without << x.col(0), x.col(2);
+  const auto alone = fit_logistic(without, kIll);
+  EXPECT_NEAR(model.coefficient[1], alone.coefficient[1], 1e-12);
+  EXPECT_NEAR(model.std_err[3], alone.std_err[2], 1e-12);
+}
+
 TEST(Logistic, ConstantCovariateHasNoCoefficient) {
   Eigen::MatrixXd x(8, 2);
   x << kExposed, Eigen::VectorXd::Constant(8, 7);

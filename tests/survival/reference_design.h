@@ -8,8 +8,8 @@
 
 namespace clmnet::survival::reference {
 
-/// Covariates of a regression as R's formula makes them: numbers as they are, other columns as 0/1 columns "<column><level>" against
-/// the first level.
+/// Covariates of a regression as R's formula makes them: numbers as they are, other columns as 0/1 columns "<column><level>",
+/// against the first level.
 struct Design {
   std::vector<std::string> names;
   Eigen::MatrixXd x;   ///< rows x names

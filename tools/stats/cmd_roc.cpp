@@ -271,7 +271,8 @@ void draw(const Args& args, const std::vector<ScoreResult>& results, const std::
     shown.push_back(std::move(one));
   }
   const auto& first = results.front().delong;
-  const std::string size = "n = " + std::to_string(first.positives + first.negatives) + ", " + std::to_string(first.positives) + " positive";
+  const std::string positives = std::to_string(first.positives);
+  const std::string size = "n = " + std::to_string(first.positives + first.negatives) + ", " + positives + " positive";
   const std::string drawn = patients ? "bootstrap of " + std::to_string(patients->size()) + " patients" : "bootstrap";
   const std::string level = percent_text(args.level);
   std::vector<std::string> notes{size, patients ? level + " CI and bands: " + drawn : level + " CI: DeLong; bands: " + drawn};
