@@ -19,6 +19,14 @@ struct DecisionTree {
   std::vector<Node> nodes;
   std::int32_t leaves = 0;
 
+  /// Gives `node` two children, leaves so far; the number of the left one.
+  std::int32_t split(std::int32_t node) {
+    const auto child = static_cast<std::int32_t>(nodes.size());
+    nodes.resize(nodes.size() + 2);
+    nodes[node].next = child;
+    return child;
+  }
+
   /// The leaf that a row ends in; `row` holds the features side by side.
   std::int32_t leaf_of(const double* row) const {
     const Node* node = nodes.data();

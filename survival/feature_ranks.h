@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
 
 #include "survival/decision_tree.h"
+#include "survival/random.h"
 
 namespace clmnet::survival {
 
@@ -75,6 +77,19 @@ void sort_keys(Key* keys, Key* scratch, std::size_t count, int shift, int bits) 
     std::swap(from, to);
   }
   if (from != keys) std::copy(from, from + count, keys);
+}
+
+/// Draws features without replacement and calls visit(feature), which says whether the feature varies in the node, for `per_split` of
+/// them; with `until_one_varies` for more, until one does. `order` holds every feature once and is left shuffled.
+template <class Visit>
+void visit_drawn_features(Random& random, std::vector<int>& order, int per_split, bool until_one_varies, Visit visit) {
+  const auto features = static_cast<std::uint32_t>(order.size());
+  bool any_varies = false;
+  for (std::uint32_t drawn = 0; drawn < features; ++drawn) {
+    if (drawn >= static_cast<std::uint32_t>(per_split) && (any_varies || !until_one_varies)) return;
+    std::swap(order[drawn], order[drawn + random.below(features - drawn)]);
+    any_varies |= visit(order[drawn]);
+  }
 }
 
 /// The value at which rows split: halfway between the neighbours `below` and `above`, and never `above` itself.

@@ -67,9 +67,7 @@ class Growing {
         continue;
       }
       const std::int32_t middle = partition(here, split);
-      const auto child = static_cast<std::int32_t>(result_.tree.nodes.size());
-      result_.tree.nodes.resize(result_.tree.nodes.size() + 2);
-      result_.tree.nodes[here.node].next = child;
+      const std::int32_t child = result_.tree.split(here.node);
       pending.push_back({child + 1, middle, here.end});
       pending.push_back({child, here.begin, middle});
     }
@@ -79,17 +77,11 @@ class Growing {
  private:
   Split find_split(const PendingNode& node) {
     Split best;
-    const auto features = static_cast<std::uint32_t>(feature_order_.size());
-    bool any_varies = false;
-    for (std::uint32_t drawn = 0; drawn < features; ++drawn) {
-      const bool enough = any_varies || !options_.replace_constant;
-      if (drawn >= static_cast<std::uint32_t>(options_.features_per_split) && enough) break;
-      std::swap(feature_order_[drawn], feature_order_[drawn + random_.below(features - drawn)]);
-      const int feature = feature_order_[drawn];
-      if (!gather(node, feature)) continue;
-      any_varies = true;
+    visit_drawn_features(random_, feature_order_, options_.features_per_split, options_.replace_constant, [&](int feature) {
+      if (!gather(node, feature)) return false;
       scan(static_cast<std::size_t>(node.end - node.begin), feature, best);
-    }
+      return true;
+    });
     return best;
   }
 
