@@ -163,7 +163,7 @@ Fit iterate(const Design& design, const LogisticOptions& options, const Eigen::V
   Fit fit = iterate_from(eta, design, options, false);
   if (start || fit.converged) return fit;   // who gives a start follows R's path wherever it leads
   const double without_coefficients = deviance_of(design, probabilities(design.offset));
-  if (!(fit.deviance <= without_coefficients)) fit = iterate_from(eta, design, options, true);
+  if (!(fit.deviance <= 2 * without_coefficients)) fit = iterate_from(eta, design, options, true);
   return fit;
 }
 

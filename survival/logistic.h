@@ -19,8 +19,8 @@ struct LogisticOptions {
 };
 
 /// Logistic regression without penalty, by iteratively reweighted least squares (McCullagh and Nelder 1989), in the order of R's
-/// glm: data without a maximum end at its numbers. A fit that does not converge and is worse than no fit is done again with steps
-/// halved where the deviance rises.
+/// glm: data without a maximum end at its numbers. A fit that does not converge and has twice the deviance of no fit is done again
+/// with steps halved where the deviance rises.
 /// Coefficient 0 is the intercept, the covariates follow.
 struct LogisticModel {
   Eigen::VectorXd coefficient;  ///< 1 + p; NaN where a covariate is constant or a combination of earlier ones

@@ -83,6 +83,17 @@ TEST(Logistic, SeparationTakesRsDefaultSteps) {
   EXPECT_NEAR(model.coefficient[1], 47.269792495290403, 1e-10);
 }
 
+// R's glm swings here and gives up at a deviance of 216; no coefficients at all have 50.7. The minimum is by optim.
+TEST(Logistic, OvershootIsDoneAgainWithHalvedSteps) {
+  LogisticOptions options;
+  options.offset = Eigen::VectorXd{{9, -4, -8, -9, 1, -7}};
+  const auto model = fit_logistic(column({-1, -1, -1, 3, 0, -1}), {1, 0, 1, 1, 0, 1}, options);
+  EXPECT_TRUE(model.converged);
+  EXPECT_NEAR(model.deviance, 27.7586985662782, 1e-9);
+  EXPECT_NEAR(model.coefficient[0], 6.990119, 1e-5);
+  EXPECT_NEAR(model.coefficient[1], 1.036315, 1e-5);
+}
+
 TEST(Logistic, OneClassOnlyHasNoDeviance) {
   const auto model = fit_logistic(column({1, 2, 4}), {1, 1, 1});
   EXPECT_EQ(model.null_deviance, 0);
