@@ -79,8 +79,8 @@ void sort_keys(Key* keys, Key* scratch, std::size_t count, int shift, int bits) 
   if (from != keys) std::copy(from, from + count, keys);
 }
 
-/// Draws features without replacement and calls visit(feature), which says whether the feature varies in the node, for `per_split` of
-/// them; with `until_one_varies` for more, until one does. `order` holds every feature once and is left shuffled.
+/// Draws features without replacement and calls visit(feature), which says whether the feature varies in the node, for
+/// `per_split` of them; with `until_one_varies` for more, until one does. `order` holds every feature once, in any order.
 template <class Visit>
 void visit_drawn_features(Random& random, std::vector<int>& order, int per_split, bool until_one_varies, Visit visit) {
   const auto features = static_cast<std::uint32_t>(order.size());
