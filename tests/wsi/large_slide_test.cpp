@@ -121,7 +121,9 @@ TEST_F(LargeSlide, AStreamOverAllItsTilesStaysUnder300MiB) {
                               }),
                Enough);
   EXPECT_GE(seen, 1600);
-  if (kMemoryIsOurs) EXPECT_LT(peak_rss_mib(), 300);
+  if (kMemoryIsOurs) {
+    EXPECT_LT(peak_rss_mib(), 300);
+  }
 }
 
 TEST_F(LargeSlide, OverlappingTilesFromEndToEndStayUnder300MiB) {
@@ -137,7 +139,9 @@ TEST_F(LargeSlide, OverlappingTilesFromEndToEndStayUnder300MiB) {
   const auto stats = for_each_batch(slide, tiles, options, [](TileBatch&) {});
   EXPECT_EQ(stats.tiles, 2000);
   EXPECT_EQ(stats.incomplete, 0);
-  if (kMemoryIsOurs) EXPECT_LT(peak_rss_mib(), 300);
+  if (kMemoryIsOurs) {
+    EXPECT_LT(peak_rss_mib(), 300);
+  }
 }
 
 }  // namespace
