@@ -3,6 +3,8 @@ import collections
 import pathlib
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -192,6 +194,19 @@ class Runs(Drawn):
         result = case.run(self.command("whole"))
         self.assertEqual(result.returncode, 1)
         self.assertIn("holds a run of another configuration", result.stderr)
+
+
+class Stops(Drawn):
+    def test_ctrl_c_in_a_training_says_how_to_go_on(self):
+        process = subprocess.Popen(self.command("stopped"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:
+            if "training on" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.stderr.read()
+        process.stderr.close()
+        self.assertEqual(process.wait(), 130, said)
+        self.assertIn("interrupted; what is finished is kept; the same command goes on", said)
 
 
 class Failures(Drawn):

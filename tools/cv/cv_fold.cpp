@@ -7,6 +7,7 @@
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
 #include "tools/command.h"
+#include "tools/cv/fold_jobs.h"
 #include "tools/ensemble_training.h"
 
 namespace clmnet::tools {
@@ -94,7 +95,11 @@ void train_part(const CvData& data, const std::vector<nets::ManifestRow>& rows, 
   parts.load = data.load;
   bar.line(label + "training on " + std::to_string(parts.split.train.size()) + " images, validating on " +
            std::to_string(parts.split.validation.size()));
-  train_ensemble(own, parts, folder, {/*resume=*/true, /*finish=*/false, label}, device, bar);
+  try {
+    train_ensemble(own, parts, folder, {/*resume=*/true, /*finish=*/false, label}, device, bar);
+  } catch (const Interrupted&) {  // which speaks of train's --resume
+    throw Interrupted(std::string("interrupted; ") + kWhatIsKept);
+  }
   write_atomically(mark,
                    json{{"trained", parts.split.train.size()}, {"validated", parts.split.validation.size()}}.dump(2) + "\n");
 }

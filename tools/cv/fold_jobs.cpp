@@ -25,8 +25,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* kWhatIsKept = "what is finished is kept; the same command goes on";
-
 /// This process's arguments.
 std::vector<std::string> own_arguments() {
   const std::string text = read_whole_file("/proc/self/cmdline");

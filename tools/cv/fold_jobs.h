@@ -9,6 +9,9 @@
 
 namespace clmnet::tools {
 
+/// What a user who stops a run is told.
+inline constexpr const char* kWhatIsKept = "what is finished is kept; the same command goes on";
+
 /// One fold to do. `run` does it in this process; `name` is what a process of its own gets as --only-fold.
 struct FoldJob {
   std::string name, label;
@@ -30,8 +33,8 @@ class DeviceSlots {
 };
 
 /// Does the jobs, `jobs` at a time: one in this process, several in processes of the same command line, --only-fold and
-/// --fold-device (one of `devices`, dealt by DeviceSlots), whose messages go to FOLDER/log.txt and who end with this one. A job that fails leaves FOLDER/failure.json {message, when}, and the
-/// others go on.
+/// --fold-device (one of `devices`, dealt by DeviceSlots), whose messages go to FOLDER/log.txt and who end with this one. A job
+/// that fails leaves FOLDER/failure.json {message, when}, and the others go on.
 /// Result: a line for each that failed. Throws Interrupted when the user stops it; then nothing runs on.
 std::vector<std::string> run_fold_jobs(const std::vector<FoldJob>& list, int jobs, const std::vector<std::string>& devices,
                                        ProgressBar& bar);
