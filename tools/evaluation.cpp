@@ -102,7 +102,7 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
       predictors[0].probability.push_back(1 - said.probability[n][0].item<double>());
       const MapTruth truth = map_truth(mask, batch.mask[n], model);
       const auto add = [&](const torch::Tensor& map, Predictor& predictor) {
-        predictor.false_share.push_back(measure_map(map, truth, predictor.map_threshold, predictor.map));
+        measure_map(map, truth, predictor.map_threshold, predictor.map);
       };
       add(mask.defined() ? refined_map(said.map[n], batch.rgb[n], model) : said.map[n], predictors[0]);
       measure_map(said.map[n], truth, model.raw_map_threshold, predictors[0].map_before_crf);
@@ -154,8 +154,7 @@ json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& row
               {"f1", ratio(2 * tp, 2 * tp + fp + fn)},
               {"ece", ece},
               {"auc", nullptr},
-              {"auc_ci", nullptr},
-              {"false_tumour_share", json_number(mean_of_defined(predictor.false_share))}};
+              {"auc_ci", nullptr}};
   out.update(map_measures(predictor, rows));
   if (tp + fn == 0 || fp + tn == 0) return out;
   out["auc"] = json_number(survival::auc(scored));

@@ -18,7 +18,6 @@ struct Predictor {
   std::vector<double> probability;  ///< of tumour, one per image
   MapMeasures map;                  ///< of the ensemble after the CRF
   MapMeasures map_before_crf;       ///< of the ensemble; empty for a network
-  std::vector<double> false_share;  ///< share of the pixels called tumour, where the known mask is empty; else NaN
 };
 
 /// Runs the model over the rows. Images are brought to the model's patch, maps back to the mask's size.
@@ -31,8 +30,8 @@ std::vector<Predictor> predict_manifest(nets::Ensemble& ensemble, const std::vec
 std::string measure_text(const nlohmann::json& value);
 
 /// accuracy, precision, recall, f1 (at the predictor's threshold), auc, auc_ci (95 %; whole patients are resampled where the
-/// manifest knows them, else DeLong), ece (expected calibration error of the probability of tumour), false_tumour_share, n;
-/// each of kMapMeasures: the mean over images whose mask holds tumour, with _ci (95 %, whole patients are resampled; an image
+/// manifest knows them, else DeLong), ece (expected calibration error of the probability of tumour), n;
+/// each of kMapMeasures: the mean over images where it is defined, with _ci (95 %, whole patients are resampled; an image
 /// without a patient is one of its own), and for the ensemble the same as _before_crf and _difference_crf (after less before,
 /// image by image). Null where undefined.
 nlohmann::json score(const Predictor& predictor, const std::vector<nets::ManifestRow>& rows);

@@ -5,7 +5,8 @@
 
 namespace clmnet::tools {
 
-/// How a predictor's maps lie on the masks: one value per image; NaN where the image has no known mask that holds tumour.
+/// How a predictor's maps lie on the masks: one value per image; NaN where the image has no known mask that holds tumour, the last
+/// where it has no known mask that is empty.
 struct MapMeasures {
   std::vector<double> dice;  ///< at the mask's own size
   /// 95 % Hausdorff distance, µm: the larger of the two directed 95th percentiles between the borders of map and mask, both at
@@ -16,6 +17,7 @@ struct MapMeasures {
   /// value). Where the mask holds none at this resolution there is no border to be near: NaN.
   std::vector<double> hd95_um;
   std::vector<double> map_empty;  ///< 1 where the distance is the diagonal for want of tumour in the map, else 0; NaN as hd95_um
+  std::vector<double> false_tumour_share;  ///< of the pixels of an image without tumour that are called tumour
 };
 
 struct MapMeasure {
@@ -27,11 +29,14 @@ struct MapMeasure {
 
 inline constexpr MapMeasure kMapMeasures[] = {{"dice", "Dice", 3, &MapMeasures::dice},
                                               {"hd95_um", "HD95 (µm)", 1, &MapMeasures::hd95_um},
-                                              {"map_empty", "maps without tumour", 3, &MapMeasures::map_empty}};
+                                              {"map_empty", "maps without tumour", 3, &MapMeasures::map_empty},
+                                              {"false_tumour_share", "false tumour", 4,
+                                               &MapMeasures::false_tumour_share}};
 
 /// What help and reports say of them.
 inline const std::string kMapConvention =
     "Dice and the 95 % Hausdorff distance (HD95, larger of both directions) are means over images whose mask holds tumour; HD95 "
-    "is in µm at the maps' resolution; where a map holds no tumour it is the image's diagonal, and how often that is so is given";
+    "is in µm at the maps' resolution; where a map holds no tumour it is the image's diagonal, and how often that is so is given. The "
+    "false tumour share is the mean share of pixels called tumour over images whose mask is known to be empty";
 
 }  // namespace clmnet::tools

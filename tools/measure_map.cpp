@@ -45,7 +45,7 @@ MapTruth map_truth(const torch::Tensor& mask, const torch::Tensor& patch_mask, c
   return truth;
 }
 
-double measure_map(const torch::Tensor& map, const MapTruth& truth, double threshold, MapMeasures& measures) {
+void measure_map(const torch::Tensor& map, const MapTruth& truth, double threshold, MapMeasures& measures) {
   survival::OverlapCounts pixels;
   if (truth.own.defined()) {
     const torch::Tensor whole = nets::resize_bilinear(map.unsqueeze(0).unsqueeze(0), truth.own.size(0), truth.own.size(1))[0][0];
@@ -53,12 +53,13 @@ double measure_map(const torch::Tensor& map, const MapTruth& truth, double thres
     pixels = survival::overlap(view_of(truth.own), view_of(said));
   }
   if (pixels.tp + pixels.fn == 0) {
-    for (const auto& measure : kMapMeasures) (measures.*measure.values).push_back(kUndefined);
-    return truth.own.defined() ? pixels.fp / (pixels.fp + pixels.tn) : kUndefined;
+    for (auto* values : {&measures.dice, &measures.hd95_um, &measures.map_empty}) values->push_back(kUndefined);
+    measures.false_tumour_share.push_back(truth.own.defined() ? pixels.fp / (pixels.fp + pixels.tn) : kUndefined);
+    return;
   }
   measures.dice.push_back(pixels.dice());
   add_boundary(map, truth, threshold, measures);
-  return kUndefined;
+  measures.false_tumour_share.push_back(kUndefined);
 }
 
 }  // namespace clmnet::tools

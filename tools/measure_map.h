@@ -21,7 +21,6 @@ MapTruth map_truth(const torch::Tensor& mask, const torch::Tensor& patch_mask, c
 /// Adds one map's values to each of `measures`, as MapMeasures says.
 /// map        [P,P] at the patch's resolution or [h,w] at the map's own, probability of tumour
 /// threshold  from which a pixel is called tumour
-/// Result: share of the pixels called tumour where the mask is known to be empty; else NaN.
-double measure_map(const torch::Tensor& map, const MapTruth& truth, double threshold, MapMeasures& measures);
+void measure_map(const torch::Tensor& map, const MapTruth& truth, double threshold, MapMeasures& measures);
 
 }  // namespace clmnet::tools

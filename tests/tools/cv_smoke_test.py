@@ -64,7 +64,7 @@ class CvSmoke(unittest.TestCase):
             self.assertEqual(len(predictor["folds"]["auc"]["values"]), 3)
             self.assertIn("by_patient", predictor)
         ensemble = metrics["predictors"]["ensemble"]
-        for measure in ("dice", "hd95_um", "map_empty"):
+        for measure in ("dice", "hd95_um", "map_empty", "false_tumour_share"):
             change = ensemble[measure]["value"] - ensemble[f"{measure}_before_crf"]["value"]
             self.assertAlmostEqual(ensemble[f"{measure}_difference_crf"]["value"], change, 6, measure)
         self.assertLess(ensemble["hd95_um"]["value"], 2 ** 0.5 * 64 * 3.5)

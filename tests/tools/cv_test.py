@@ -180,7 +180,7 @@ class Runs(Drawn):
         fold = run / "repeat-1" / "fold-2"
         whole = (fold / "predictions.csv").read_bytes()
         rows = case.read_csv(fold / "predictions.csv")
-        case.write_csv(fold / "predictions.csv", [name for name in rows[0] if not re.match("hd95_um_|map_empty_", name)], rows)
+        case.write_csv(fold / "predictions.csv", [name for name in rows[0] if not re.match("hd95_um_|map_empty_|false_tumour_share_", name)], rows)
         weights = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
         again = case.run([*self.command("older", *self.clinical(), "--test-manifest", str(self.folder / "others.csv"))])
         self.assertEqual(again.returncode, 0, again.stderr[-2000:])

@@ -61,16 +61,21 @@ TEST(MeasureMap, AMapWithoutTumourIsADiagonalAwayAndSaid) {
   EXPECT_EQ(measures.dice, std::vector<double>{0});
 }
 
-TEST(MeasureMap, AMaskThatIsUnknownOrEmptyIsLeftOut) {
+TEST(MeasureMap, AMaskThatIsUnknownIsLeftOutAndOnAnEmptyOneAllTumourIsFalse) {
   MapMeasures measures;
-  EXPECT_TRUE(std::isnan(measure_map(box(8, 0, 4, 0, 8), map_truth({}, box(8, 0, 8, 0, 8), model()), 0.5, measures)));
-  const torch::Tensor none = mask_of(torch::zeros({8, 8}));
-  EXPECT_DOUBLE_EQ(measure_map(box(8, 0, 4, 0, 8), map_truth(none, none, model()), 0.5, measures), 0.5);
+  measure_map(box(8, 0, 4, 0, 8), map_truth({}, box(8, 0, 8, 0, 8), model()), 0.5, measures);
+  const torch::Tensor none = mask_of(torch::zeros({8, 8})), some = mask_of(box(8, 2, 6, 2, 4));
+  measure_map(box(8, 0, 2, 0, 8), map_truth(none, none, model()), 0.5, measures);
+  measure_map(box(8, 0, 2, 0, 8), map_truth(some, some, model()), 0.5, measures);
   for (const auto& measure : kMapMeasures) {
     const auto& values = measures.*measure.values;
-    ASSERT_EQ(values.size(), 2U) << measure.name;
-    EXPECT_TRUE(std::isnan(values[0]) && std::isnan(values[1])) << measure.name;
+    ASSERT_EQ(values.size(), 3U) << measure.name;
+    EXPECT_TRUE(std::isnan(values[0])) << measure.name;
+    const bool of_empty_masks = measure.values == &MapMeasures::false_tumour_share;
+    EXPECT_EQ(std::isnan(values[1]), !of_empty_masks) << measure.name;
+    EXPECT_EQ(std::isnan(values[2]), of_empty_masks) << measure.name;
   }
+  EXPECT_DOUBLE_EQ(measures.false_tumour_share[1], 0.25);  // a quarter of the rows
 }
 
 // One pixel of four of the mask: under half of a map pixel, so that there is no border at the map's resolution.

@@ -179,9 +179,9 @@ class Train(unittest.TestCase):
         self.assertNotIn("hd95_um_before_crf", result["unet"])
         with open(table, newline="") as file:
             rows = list(csv.DictReader(file))
-        for measure in ("dice", "hd95_um", "map_empty"):
+        for measure, tumour in (("dice", "1"), ("hd95_um", "1"), ("map_empty", "1"), ("false_tumour_share", "0")):
             values = [(float(row[f"{measure}_ensemble"]), float(row[f"{measure}_before_crf"])) for row in rows if row[f"{measure}_ensemble"]]
-            self.assertEqual(len(values), sum(row["tumour"] == "1" for row in rows))
+            self.assertEqual(len(values), sum(row["tumour"] == tumour for row in rows))
             means = {measure: sum(after for after, _ in values) / len(values), f"{measure}_before_crf": sum(b for _, b in values) / len(values)}
             means[f"{measure}_difference_crf"] = means[measure] - means[f"{measure}_before_crf"]
             for name, mean in means.items():

@@ -67,7 +67,7 @@ std::string comparison_table(const json& list) {
 
 /// The maps of every predictor; the ensemble's also before the CRF.
 std::string maps_table(const json& predictors) {
-  HtmlTable rows = {{"images with tumour (95% CI)"}};
+  HtmlTable rows = {{"mean of images (95% CI)"}};
   for (const auto& measure : kMapMeasures) rows.front().push_back(measure.title);
   const auto add = [&](const std::string& title, const json& predictor, const std::string& ending) {
     rows.push_back({title});

@@ -34,6 +34,7 @@ CvTable forty_images() {
       column.map.dice.push_back(label ? random.uniform() : std::nan(""));
       column.map.hd95_um.push_back(label ? 100 * random.uniform() : std::nan(""));
       column.map.map_empty.push_back(label ? 0 : std::nan(""));
+      column.map.false_tumour_share.push_back(label ? std::nan("") : 0.01 * random.uniform());
     }
   }
   table.map_before_crf = table.columns[0].map;

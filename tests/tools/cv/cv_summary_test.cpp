@@ -22,12 +22,12 @@ CvTable four_images(int repeat = 1) {
                 {"b.png", "p2", "normal", 0, repeat, 1},
                 {"c.png", "p3", "cancer, late", 1, repeat, 2},
                 {"d.png", "p4", "normal", 0, repeat, 2}};
-  const auto maps = [](double dice, double other, double hd95_um, double far, double empty) {
-    return MapMeasures{{dice, kNaN, other, kNaN}, {hd95_um, kNaN, far, kNaN}, {0, kNaN, empty, kNaN}};
+  const auto maps = [](double dice, double other, double hd95_um, double far, double empty, double wrong) {
+    return MapMeasures{{dice, kNaN, other, kNaN}, {hd95_um, kNaN, far, kNaN}, {0, kNaN, empty, kNaN}, {kNaN, wrong, kNaN, 0}};
   };
-  table.columns = {{"ensemble", {0.9, 0.1, 0.8, 0.2}, {1, 0, 1, 0}, maps(0.8, 0.6, 4, 10, 0)},
-                   {"unet", {0.9, 0.6, 0.5, 0.2}, {1, 1, 0, 0}, maps(0.7, 0, 6, 90.5, 1)}};
-  table.map_before_crf = maps(0.9, 0.7, 5, 13, 0);
+  table.columns = {{"ensemble", {0.9, 0.1, 0.8, 0.2}, {1, 0, 1, 0}, maps(0.8, 0.6, 4, 10, 0, 0.25)},
+                   {"unet", {0.9, 0.6, 0.5, 0.2}, {1, 1, 0, 0}, maps(0.7, 0, 6, 90.5, 1, 0.5)}};
+  table.map_before_crf = maps(0.9, 0.7, 5, 13, 0, 0.5);
   return table;
 }
 
@@ -52,6 +52,8 @@ TEST(CvSummary, OfFourImagesByHand) {
   EXPECT_DOUBLE_EQ(ensemble["hd95_um_difference_crf"]["ci"][1], -1);
   EXPECT_DOUBLE_EQ(ensemble["folds"]["hd95_um_before_crf"]["mean"], 9);
   EXPECT_DOUBLE_EQ(ensemble["by_patient"]["hd95_um"]["value"], 7);
+  EXPECT_DOUBLE_EQ(ensemble["false_tumour_share"]["value"], 0.125);  // of two images without tumour
+  EXPECT_DOUBLE_EQ(ensemble["false_tumour_share_difference_crf"]["value"], -0.125);
   EXPECT_NEAR(ensemble["brier"]["value"].get<double>(), (0.01 + 0.01 + 0.04 + 0.04) / 4, 1e-12);
   const auto& unet = s["predictors"]["unet"];
   EXPECT_DOUBLE_EQ(unet["auc"]["value"], 0.75);  // 0.5 below 0.6: one of four pairs
@@ -172,6 +174,7 @@ TEST(CvTable, ComesBackFromItsFile) {
   EXPECT_DOUBLE_EQ(table.columns[1].map.hd95_um[2], 90.5);
   EXPECT_TRUE(std::isnan(table.columns[1].map.hd95_um[3]));
   EXPECT_DOUBLE_EQ(table.columns[1].map.map_empty[2], 1);
+  EXPECT_DOUBLE_EQ(table.columns[1].map.false_tumour_share[1], 0.5);
   EXPECT_DOUBLE_EQ(table.map_before_crf.dice[0], 0.9);
   EXPECT_DOUBLE_EQ(table.map_before_crf.hd95_um[2], 13);
   EXPECT_EQ(missing_cv_column(folder / "predictions.csv"), "");
