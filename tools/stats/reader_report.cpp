@@ -56,6 +56,29 @@ std::string test_text(const TreatmentTest& test) {
          p_text(test.p);
 }
 
+/// One reader's figure of merit in one modality.
+struct Reading {
+  std::string modality, reader;
+  double value, std_err, lower, upper;  ///< limits within [0,1]; NaN where the error is
+};
+
+std::vector<Reading> readings_of(const std::vector<std::string>& modalities, const std::vector<std::string>& readers,
+                                 const Eigen::MatrixXd& merit, const Eigen::MatrixXd& covariance, double level) {
+  std::vector<Reading> list;
+  const double z = survival::normal_z(level);
+  for (std::size_t t = 0; t < modalities.size(); ++t) {
+    for (std::size_t r = 0; r < readers.size(); ++r) {
+      const auto place = static_cast<Eigen::Index>(t * readers.size() + r);
+      const double value = merit(static_cast<Eigen::Index>(t), static_cast<Eigen::Index>(r)),
+                   error = std::sqrt(covariance(place, place));
+      const bool known = !std::isnan(error);
+      list.push_back({modalities[t], readers[r], value, error, known ? std::max(0.0, value - z * error) : error,
+                      known ? std::min(1.0, value + z * error) : error});
+    }
+  }
+  return list;
+}
+
 }  // namespace
 
 void add_model_options(CLI::App& command, ReaderModel& model) {
@@ -77,18 +100,12 @@ std::string name_of(const ReaderModel& model) { return model.readers + " readers
 json readings_json(const std::vector<std::string>& modalities, const std::vector<std::string>& readers,
                    const Eigen::MatrixXd& merit, const Eigen::MatrixXd& covariance, double level) {
   json list = json::array();
-  const double z = survival::normal_z(level);
-  for (std::size_t t = 0; t < modalities.size(); ++t) {
-    for (std::size_t r = 0; r < readers.size(); ++r) {
-      const auto place = static_cast<Eigen::Index>(t * readers.size() + r);
-      const double value = merit(static_cast<Eigen::Index>(t), static_cast<Eigen::Index>(r)),
-                   error = std::sqrt(covariance(place, place));
-      list.push_back({{"modality", modalities[t]},
-                      {"reader", readers[r]},
-                      {"value", json_number(value)},
-                      {"std_err", json_number(error)},
-                      {"ci", {json_number(std::max(0.0, value - z * error)), json_number(std::min(1.0, value + z * error))}}});
-    }
+  for (const Reading& one : readings_of(modalities, readers, merit, covariance, level)) {
+    list.push_back({{"modality", one.modality},
+                    {"reader", one.reader},
+                    {"value", json_number(one.value)},
+                    {"std_err", json_number(one.std_err)},
+                    {"ci", {json_number(one.lower), json_number(one.upper)}}});
   }
   return list;
 }
@@ -97,16 +114,9 @@ std::string readings_text(const std::vector<std::string>& modalities, const std:
                           const Eigen::MatrixXd& merit, const Eigen::MatrixXd& covariance, double level,
                           const std::string& name) {
   TextTable table({"modality", "reader", name, "std.err", "lower", "upper"});
-  const double z = survival::normal_z(level);
-  for (std::size_t t = 0; t < modalities.size(); ++t) {
-    for (std::size_t r = 0; r < readers.size(); ++r) {
-      const auto place = static_cast<Eigen::Index>(t * readers.size() + r);
-      const double value = merit(static_cast<Eigen::Index>(t), static_cast<Eigen::Index>(r)),
-                   error = std::sqrt(covariance(place, place));
-      table.add({modalities[t], readers[r], fixed_text(value, 4), fixed_text(error, 4),
-                 fixed_text(std::isnan(error) ? error : std::max(0.0, value - z * error), 4),
-                 fixed_text(std::isnan(error) ? error : std::min(1.0, value + z * error), 4)});
-    }
+  for (const Reading& one : readings_of(modalities, readers, merit, covariance, level)) {
+    table.add({one.modality, one.reader, fixed_text(one.value, 4), fixed_text(one.std_err, 4), fixed_text(one.lower, 4),
+               fixed_text(one.upper, 4)});
   }
   return table.text();
 }
