@@ -125,8 +125,7 @@ async function tablesAreCopiedByKeys(page) {
       return { place: all.indexOf(one), kind: one.textContent, top, bottom, height: innerHeight, ring: getComputedStyle(one).outlineStyle };
     });
     if (at.place < 0) continue;  // a table that scrolls
-    // The browser scrolls by whole pixels, and boxes lie between them.
-    const inSight = at.top > -1 && at.bottom < at.height + 1;
+    const inSight = at.top >= 0 && at.bottom <= at.height;
     assert.ok(inSight, `'${at.kind}' has the focus out of sight: ${at.top} to ${at.bottom} of ${at.height} px`);
     assert.notEqual(at.ring, "none", `'${at.kind}' has the focus and does not show it`);
     reached.add(at.place);

@@ -18,7 +18,7 @@ td{white-space:nowrap}table.text td{white-space:normal}p{max-width:1000px}table.
 th:first-child,td:first-child,table.text th,table.text td{text-align:left}thead th{border-bottom:2px solid #555}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(400px,1fr));gap:1.2em}.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:1em}
 figure{margin:0}figure img{box-sizing:border-box;max-width:100%;height:auto;border:1px solid #eee}figcaption{font-size:13px;color:#444}
-button{font:inherit;font-size:13px;margin:0 .5em 1em 0}pre{background:#f4f4f4;padding:1em;overflow:auto;font-size:12px}
+button{font:inherit;font-size:13px;margin:0 .5em 1em 0;scroll-margin:1em}pre{background:#f4f4f4;padding:1em;overflow:auto;font-size:12px}
 .note{color:#555}.warning{background:#fff3cd;border:1px solid #d0a000;padding:.6em 1em}nav a{margin-right:1em}
 @media print{@page{size:A4 landscape;margin:12mm}button,nav{display:none}body{font-size:11px;margin:0;max-width:none;padding:0}
 .scroll,pre{overflow:visible}table{font-size:9px}td{white-space:normal}tr,figure{break-inside:avoid}h2,h3{break-after:avoid}
