@@ -2,9 +2,11 @@
 
 #include <bit>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
+#include <oneapi/tbb/parallel_invoke.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include "nets/crf/permutohedral.h"
@@ -74,30 +76,40 @@ std::vector<std::size_t> cut_into_strips(std::size_t pixels) {
   return begin;
 }
 
+/// The features of up to kLanes pixels in standard deviations: column and row, and with N = 5 red, green and blue.
+template <int N>
+lattice::Lanes<N> features_of(const Guide& guide, const std::uint32_t* pixel, int count, float per_px, float per_grey) {
+  const auto columns = static_cast<std::uint32_t>(guide.width);
+  lattice::Lanes<N> features = {};
+  std::uint32_t row = *pixel / columns, row_begin = row * columns;
+  for (int lane = 0; lane < count; ++lane) {
+    for (; pixel[lane] - row_begin >= columns; row_begin += columns) ++row;
+    features[0][lane] = static_cast<float>(pixel[lane] - row_begin) * per_px;
+    features[1][lane] = static_cast<float>(row) * per_px;
+    if constexpr (N == 5) {
+      const std::uint8_t* rgb = guide.rgb + std::size_t{3} * pixel[lane];
+      for (std::size_t c = 0; c < 3; ++c) features[2 + c][lane] = static_cast<float>(rgb[c]) * per_grey;
+    }
+  }
+  return features;
+}
+
 Gaussian make_gaussian(const Guide& guide, const std::vector<std::uint32_t>& pixels, const CrfOptions& options,
                        const std::vector<std::size_t>& strips) {
   const double scale = 1.0 / options.gauss_sxy_px;
   const lattice::Elevation<2> elevate({guide.x0 * scale, guide.y0 * scale});
-  const auto columns = static_cast<std::uint32_t>(guide.width);
-  return Gaussian(strips, [&, factor = static_cast<float>(scale)](std::size_t i) {
-    const std::uint32_t pixel = pixels[i];
-    return elevate({static_cast<float>(pixel % columns) * factor, static_cast<float>(pixel / columns) * factor});
+  return Gaussian(strips, [&](std::size_t first, int count) {
+    return elevate(features_of<2>(guide, pixels.data() + first, count, static_cast<float>(scale), 0));
   });
 }
 
 Bilateral make_bilateral(const Guide& guide, const std::vector<std::uint32_t>& pixels, const CrfOptions& options,
                          const std::vector<std::size_t>& strips) {
   const double scale = 1.0 / options.bilat_sxy_px;
+  const auto per_grey = static_cast<float>(1.0 / options.bilat_srgb);
   const lattice::Elevation<5> elevate({guide.x0 * scale, guide.y0 * scale, 0, 0, 0});
-  const auto columns = static_cast<std::uint32_t>(guide.width);
-  const auto factor = static_cast<float>(scale);
-  const auto colour = static_cast<float>(1.0 / options.bilat_srgb);
-  return Bilateral(strips, [&, factor, colour](std::size_t i) {
-    const std::uint32_t pixel = pixels[i];
-    const std::uint8_t* rgb = guide.rgb + std::size_t{3} * pixel;
-    return elevate({static_cast<float>(pixel % columns) * factor, static_cast<float>(pixel / columns) * factor,
-                    static_cast<float>(rgb[0]) * colour, static_cast<float>(rgb[1]) * colour,
-                    static_cast<float>(rgb[2]) * colour});
+  return Bilateral(strips, [&](std::size_t first, int count) {
+    return elevate(features_of<5>(guide, pixels.data() + first, count, static_cast<float>(scale), per_grey));
   });
 }
 
@@ -136,9 +148,10 @@ class MeanField {
         options_(options),
         pixels_(list_pixels(guide)),
         strips_(cut_into_strips(pixels_.size())),
-        unary_(pixels_.size()),
-        gaussian_(make_gaussian(guide, pixels_, options, strips_)),
-        bilateral_(make_bilateral(guide, pixels_, options, strips_)) {
+        unary_(pixels_.size()) {
+    // Beside each other, since parts of each are one core's work.
+    tbb::parallel_invoke([&] { bilateral_.emplace(make_bilateral(guide, pixels_, options, strips_)); },
+                         [&] { gaussian_.emplace(make_gaussian(guide, pixels_, options, strips_)); });
     const double clip = options.clip;
     each_strip([&](std::size_t strip) {
       for (std::size_t i = strips_[strip]; i < strips_[strip + 1]; ++i) {
@@ -152,8 +165,8 @@ class MeanField {
     std::vector<float> result(guide_.probability, guide_.probability + static_cast<std::ptrdiff_t>(guide_.height) * guide_.width);
     for (int iteration = 0; iteration <= options_.iterations; ++iteration) {
       if (iteration > 0) {
-        gaussian_.filter();
-        bilateral_.filter();
+        gaussian_->filter();
+        bilateral_->filter();
       }
       const Step now{iteration > 0, iteration == options_.iterations};
       each_strip([&](std::size_t strip) { step(strip, now, result); });
@@ -175,18 +188,18 @@ class MeanField {
   void step(std::size_t strip, const Step& now, std::vector<float>& result) {
     const float gauss_weight = static_cast<float>(options_.gauss_weight);
     const float bilat_weight = static_cast<float>(options_.bilat_weight);
-    const float* gauss_values = gaussian_.slice_buffer(strip);
-    const float* bilat_values = bilateral_.slice_buffer(strip);
-    float* gauss_sums = gaussian_.splat_buffer(strip);
-    float* bilat_sums = bilateral_.splat_buffer(strip);
+    const float* gauss_values = gaussian_->slice_buffer(strip);
+    const float* bilat_values = bilateral_->slice_buffer(strip);
+    float* gauss_sums = gaussian_->splat_buffer(strip);
+    float* bilat_sums = bilateral_->splat_buffer(strip);
     std::array<float, kBlock> m;
     for (std::size_t begin = strips_[strip]; begin < strips_[strip + 1]; begin += kBlock) {
       const std::size_t count = std::min(kBlock, strips_[strip + 1] - begin);
       for (std::size_t i = 0; i < count; ++i) {
         m[i] = unary_[begin + i];
         if (!now.sliced) continue;
-        m[i] += gauss_weight * slice<Gaussian::kCorners>(gaussian_.corners(begin + i), gauss_values) +
-                bilat_weight * slice<Bilateral::kCorners>(bilateral_.corners(begin + i), bilat_values);
+        m[i] += gauss_weight * slice<Gaussian::kCorners>(gaussian_->corners(begin + i), gauss_values) +
+                bilat_weight * slice<Bilateral::kCorners>(bilateral_->corners(begin + i), bilat_values);
       }
       for (std::size_t i = 0; i < count; ++i) m[i] = tanh_of_half(m[i]);
       if (now.last) {
@@ -194,8 +207,8 @@ class MeanField {
         continue;
       }
       for (std::size_t i = 0; i < count; ++i) {
-        splat<Gaussian::kCorners>(gaussian_.corners(begin + i), m[i], gauss_sums);
-        splat<Bilateral::kCorners>(bilateral_.corners(begin + i), m[i], bilat_sums);
+        splat<Gaussian::kCorners>(gaussian_->corners(begin + i), m[i], gauss_sums);
+        splat<Bilateral::kCorners>(bilateral_->corners(begin + i), m[i], bilat_sums);
       }
     }
   }
@@ -205,9 +218,16 @@ class MeanField {
   std::vector<std::uint32_t> pixels_;  // that take part; all below is by place in this list
   std::vector<std::size_t> strips_;
   std::vector<float> unary_;
-  Gaussian gaussian_;
-  Bilateral bilateral_;
+  std::optional<Gaussian> gaussian_;
+  std::optional<Bilateral> bilateral_;
 };
+
+/// Equal parts of at most `core` px, so that none is little more than its overlap; what fits into one window needs no parts.
+int part_of(int length, int core, int window) {
+  if (length <= window) return length;
+  const int parts = (length - 1) / core + 1;
+  return (length - 1) / parts + 1;
+}
 
 std::vector<float> refine_guide(const Guide& guide, const CrfOptions& options) {
   check(guide, options);
@@ -237,11 +257,12 @@ void refine_windowed(int height, int width, const CrfReader& read, const CrfWrit
     throw std::invalid_argument("CRF: windows of " + std::to_string(windows.window_px) +
                                 " px leave nothing within an overlap of " + std::to_string(overlap) + " px");
   }
+  const int step_x = part_of(width, core, windows.window_px), step_y = part_of(height, core, windows.window_px);
   std::vector<std::uint8_t> rgb, has_data;
   std::vector<float> probability;
-  for (int y = 0; y < height; y += core) {
-    for (int x = 0; x < width; x += core) {
-      const CrfWindow inner{x, y, std::min(core, width - x), std::min(core, height - y)};
+  for (int y = 0; y < height; y += step_y) {
+    for (int x = 0; x < width; x += step_x) {
+      const CrfWindow inner{x, y, std::min(step_x, width - x), std::min(step_y, height - y)};
       const int left = std::max(0, x - overlap), top = std::max(0, y - overlap);
       const CrfWindow outer{left, top, std::min(width, x + inner.width + overlap) - left,
                             std::min(height, y + inner.height + overlap) - top};

@@ -16,107 +16,12 @@
 #include <oneapi/tbb/parallel_for.h>
 
 #include "nets/crf/lattice_keys.h"
+#include "nets/crf/lattice_simplex.h"
 
 // Gaussian filtering of values at scattered positions of D dimensions: the values are splatted on the corners of the
 // lattice simplex each position lies in, blurred along the lattice's D + 1 directions, and sliced back.
 // Adams, Baek and Davis 2010, "Fast high-dimensional filtering using the permutohedral lattice".
 namespace clmnet::nets::lattice {
-
-/// A position's simplex: its corner of remainder 0, the order of the coordinates within it, the barycentric weights.
-template <int D>
-struct Simplex {
-  std::array<std::int32_t, D + 1> origin, rank;
-  std::array<float, D + 1> weight;
-
-  /// Corner k of the simplex (the one whose coordinates are all k modulo D + 1).
-  Point<D> corner(int k) const {
-    Point<D> point;
-    for (int i = 0; i < D; ++i) point[i] = origin[i] + (rank[i] <= D - k ? k : k - (D + 1));
-    return point;
-  }
-};
-
-/// The simplex around a point of the hyperplane (coordinates sum to 0).
-template <int D>
-Simplex<D> locate(const std::array<float, D + 1>& elevated) {
-  constexpr float kStep = D + 1;
-  Simplex<D> simplex;
-  std::array<float, D + 1> rest;
-  int sum = 0;
-  for (int i = 0; i <= D; ++i) {
-    const auto steps = static_cast<std::int32_t>(std::nearbyint(elevated[i] * (1.0f / kStep)));
-    simplex.origin[i] = steps * (D + 1);
-    rest[i] = elevated[i] - static_cast<float>(simplex.origin[i]);
-    sum += steps;
-  }
-  simplex.rank = {};
-  for (int i = 0; i < D; ++i) {
-    for (int j = i + 1; j <= D; ++j) {
-      const int below = rest[i] < rest[j];
-      simplex.rank[i] += below;
-      simplex.rank[j] += 1 - below;
-    }
-  }
-  // Rounding each coordinate on its own can leave the plane by `sum` steps; the coordinates that were rounded furthest
-  // are the ones to take back, and those are first or last in rank.
-  std::array<float, D + 2> barycentric = {};
-  for (int i = 0; i <= D; ++i) {
-    int rank = simplex.rank[i] + sum;
-    const int wrap = rank < 0 ? 1 : rank > D ? -1 : 0;
-    rank += wrap * (D + 1);
-    simplex.origin[i] += wrap * (D + 1);
-    simplex.rank[i] = rank;
-    const float share = (elevated[i] - static_cast<float>(simplex.origin[i])) * (1.0f / kStep);
-    barycentric[static_cast<std::size_t>(D - rank)] += share;
-    barycentric[static_cast<std::size_t>(D + 1 - rank)] -= share;
-  }
-  barycentric[0] += 1.0f + barycentric[D + 1];
-  for (int k = 0; k <= D; ++k) simplex.weight[k] = barycentric[static_cast<std::size_t>(k)];
-  return simplex;
-}
-
-/// Takes features (in standard deviations) to the hyperplane, scaled so that the lattice's blur has deviation 1.
-/// The origin is moved by a lattice point near `anchor`, which leaves the lattice in place and keeps coordinates small.
-template <int D>
-class Elevation {
- public:
-  explicit Elevation(const std::array<double, D>& anchor) {
-    const double deviation = std::sqrt(2.0 / 3.0) * (D + 1);
-    for (int i = 0; i < D; ++i) scale_[i] = static_cast<float>(deviation / std::sqrt((i + 1.0) * (i + 2.0)));
-    std::array<double, D + 1> elevated;
-    double sum = 0;
-    for (int i = D; i > 0; --i) {
-      const double part = anchor[i - 1] * deviation / std::sqrt(i * (i + 1.0));
-      elevated[i] = sum - i * part;
-      sum += part;
-    }
-    elevated[0] = sum;
-    double moved = 0;
-    for (int i = 1; i <= D; ++i) {
-      const double steps = std::nearbyint(elevated[i] / (D + 1)) * (D + 1);
-      offset_[i] = static_cast<float>(elevated[i] - steps);
-      moved += steps;
-    }
-    offset_[0] = static_cast<float>(elevated[0] + moved);
-  }
-
-  /// features: relative to the anchor.
-  std::array<float, D + 1> operator()(const std::array<float, D>& features) const {
-    std::array<float, D + 1> elevated;
-    float sum = 0;
-    for (int i = D; i > 0; --i) {
-      const float part = features[i - 1] * scale_[i - 1];
-      elevated[i] = offset_[i] + sum - static_cast<float>(i) * part;
-      sum += part;
-    }
-    elevated[0] = offset_[0] + sum;
-    return elevated;
-  }
-
- private:
-  std::array<float, D> scale_;
-  std::array<float, D + 1> offset_;
-};
 
 struct Free {
   void operator()(void* memory) const { std::free(memory); }
@@ -148,14 +53,14 @@ class Permutohedral {
   static constexpr std::size_t kAhead = 8;  // table places that are asked for before they are needed
 
   /// strip_begin  first pixel of each strip, then the number of pixels
-  /// position     position(pixel) is its elevated position
-  template <typename Position>
-  Permutohedral(const std::vector<std::size_t>& strip_begin, const Position& position)
+  /// positions    positions(first, count) are the elevated positions of up to kLanes pixels
+  template <typename Positions>
+  Permutohedral(const std::vector<std::size_t>& strip_begin, const Positions& positions)
       : corners_(large_array<Corner>(strip_begin.back() * kCorners)) {
     const std::size_t strips = strip_begin.size() - 1;
-    std::vector<PointTable<D>> tables(strips);
+    std::vector<PointTable> tables(strips);
     tbb::parallel_for(std::size_t{0}, strips, [&](std::size_t strip) {
-      locate_strip(strip_begin[strip], strip_begin[strip + 1], position, tables[strip]);
+      locate_strip(strip_begin[strip], strip_begin[strip + 1], positions, tables[strip]);
     });
     join(tables);
     normalise(strip_begin);
@@ -203,33 +108,36 @@ class Permutohedral {
     });
   }
 
-  template <typename Position>
-  void locate_strip(std::size_t begin, std::size_t end, const Position& position, PointTable<D>& table) {
-    std::array<Point<D>, kCorners> last_point = {};
+  template <typename Positions>
+  void locate_strip(std::size_t begin, std::size_t end, const Positions& positions, PointTable& table) {
+    std::array<Key, kCorners> last_key = {};
     std::array<std::uint32_t, kCorners> last_number = {};
-    for (std::size_t pixel = begin; pixel < end; ++pixel) {
-      Corner* corner = corners(pixel);
-      const Simplex<D> simplex = locate<D>(position(pixel));
-      for (int k = 0; k < kCorners; ++k) {
-        const Point<D> point = simplex.corner(k);
-        if (last_number[k] == 0 || point != last_point[k]) {  // pixels side by side often share corners
-          last_point[k] = point;
-          last_number[k] = table.find_or_add(point);
+    for (std::size_t first = begin; first < end; first += kLanes) {
+      const auto count = static_cast<int>(std::min<std::size_t>(kLanes, end - first));
+      const Simplices<D> simplices = locate<D>(positions(first, count));
+      for (int lane = 0; lane < count; ++lane) {
+        Corner* corner = corners(first + static_cast<std::size_t>(lane));
+        const std::array<Key, kCorners> keys = simplices.corners(lane);
+        for (int k = 0; k < kCorners; ++k) {
+          if (last_number[k] == 0 || keys[k] != last_key[k]) {  // pixels side by side often share corners
+            last_key[k] = keys[k];
+            last_number[k] = table.find_or_add(keys[k]);
+          }
+          corner[k] = {last_number[k], simplices.weight[k][lane]};
         }
-        corner[k] = {last_number[k], simplex.weight[k]};
       }
     }
   }
 
   /// Numbers the points of all strips together, in the order of strips, and finds each point's neighbours.
-  void join(const std::vector<PointTable<D>>& tables) {
+  void join(const std::vector<PointTable>& tables) {
     std::size_t locals = 0, largest = 0;
     for (const auto& table : tables) {
       local_begin_.push_back(locals);
       locals += table.size();
       largest = std::max(largest, table.size());
     }
-    PointTable<D> all(2 * largest);
+    PointTable all(2 * largest);
     global_.assign(locals, 0);
     std::vector<std::uint32_t> count;
     for (std::size_t strip = 0; strip < tables.size(); ++strip) {
@@ -258,14 +166,14 @@ class Permutohedral {
     slice_.assign(locals, 0.0f);
   }
 
-  /// Along axis a the neighbour is one step down in every coordinate and D up in coordinate a.
-  void find_neighbours(const PointTable<D>& all) {
+  void find_neighbours(const PointTable& all) {
     neighbours_.assign(static_cast<std::size_t>(D + 1) * all.size(), {});
+    constexpr std::array<Key, D + 1> kSteps = axis_steps<D>();
     each(all.size() - 1, [&](std::size_t i) {
       const auto point = static_cast<std::uint32_t>(i + 1);
-      std::array<Point<D>, D + 1> up;
+      std::array<Key, D + 1> up;
       for (int axis = 0; axis <= D; ++axis) {
-        for (int c = 0; c < D; ++c) up[axis][c] = all[point][c] - 1 + (c == axis ? D + 1 : 0);
+        up[axis] = all[point] + kSteps[axis];
         all.prefetch(up[axis]);
       }
       for (int axis = 0; axis <= D; ++axis) {
