@@ -1,7 +1,9 @@
 #include "tools/analysis_outputs.h"
 
 #include <algorithm>
+#include <functional>
 
+#include <tbb/parallel_for.h>
 #include <tbb/parallel_invoke.h>
 
 #include "wsi/features_h5.h"
@@ -79,49 +81,48 @@ void write_tile_table(const fs::path& file, const wsi::Slide& slide, const nets:
 
 WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, const nets::SlideAnalysis& analysis,
                              const nets::ModelConfig& model, const std::string& model_checksum, const OutputOptions& options) {
-  wsi::TumourOptions tumour_options;
-  tumour_options.threshold = options.map_threshold;
-  tumour_options.min_area_mm2 = options.min_tumour_mm2;
-  const wsi::TumourRegions tumour = wsi::find_tumour(analysis.refined, tumour_options);
-
   const bool has_features = analysis.features.cols > 0;
-  std::vector<std::string> files = {"heatmap.tiff", "heatmap_raw.tiff", "overlay.png", "tumour.geojson", "tiles.csv"};
+  std::vector<std::string> files = {"overlay.png", "tumour.geojson", "tiles.csv"};
   if (has_features) files.emplace_back("features.h5");
+  std::vector<std::function<void()>> maps;
   const auto heatmap = [&](const std::string& file, const wsi::ProbabilityMap& map, std::size_t channel, const std::string& what) {
+    files.push_back(file);
     wsi::HeatmapOptions how;
     how.channel = static_cast<int>(channel);
     how.description = "clmnet tumour probability " + what + ", model " + model.name;
-    wsi::write_heatmap(folder / file, map, how);
+    maps.emplace_back([path = folder / file, &map, how] { wsi::write_heatmap(path, map, how); });
   };
+  heatmap("heatmap.tiff", analysis.refined, 0, "after the CRF");
+  heatmap("heatmap_raw.tiff", analysis.raw, 0, "before the CRF");
   const std::size_t members = model.members.size();
   for (std::size_t k = 0; k < members; ++k) {
     const std::string& network = model.members[k].options.network;
-    if (options.network_maps) {
-      files.push_back("heatmap_" + network + ".tiff");
-      heatmap(files.back(), analysis.raw, 1 + k, "of " + network + " alone");
-    }
+    if (options.network_maps) heatmap("heatmap_" + network + ".tiff", analysis.raw, 1 + k, "of " + network + " alone");
     if (analysis.raw.probability.size() > 1 + members) {
-      files.push_back("activation_" + network + ".tiff");
-      heatmap(files.back(), analysis.raw, 1 + members + k, "of a tile where " + network + " sees it (Grad-CAM++)");
+      heatmap("activation_" + network + ".tiff", analysis.raw, 1 + members + k, "of a tile where " + network + " sees it (Grad-CAM++)");
     }
   }
+  wsi::TumourRegions tumour;
   // Each file is one core's work: coding its pixels.
   tbb::parallel_invoke(
       [&] {
+        wsi::TumourOptions tumour_options;
+        tumour_options.threshold = options.map_threshold;
+        tumour_options.min_area_mm2 = options.min_tumour_mm2;
+        tumour = wsi::find_tumour(analysis.refined, tumour_options);
+        wsi::write_geojson(folder / "tumour.geojson", tumour.annotations);
         wsi::OverlayOptions overlay;
         overlay.title = slide.name();
         wsi::write_overlay(folder / "overlay.png", analysis.overview, analysis.refined, analysis.tissue, tumour.mask, overlay);
       },
-      [&] { heatmap("heatmap.tiff", analysis.refined, 0, "after the CRF"); },
-      [&] { heatmap("heatmap_raw.tiff", analysis.raw, 0, "before the CRF"); },
       [&] {
-        wsi::write_geojson(folder / "tumour.geojson", tumour.annotations);
         write_tile_table(folder / "tiles.csv", slide, analysis, model);
         if (!has_features) return;
         const wsi::TilesInfo info =
             wsi::describe_tiles(slide, analysis.grid, folder / "features.h5", model.name + " " + model_checksum);
         wsi::write_features_h5(folder / "features.h5", analysis.tiles, analysis.features, info);
-      });
+      },
+      [&] { tbb::parallel_for(std::size_t{0}, maps.size(), [&](std::size_t i) { maps[i](); }); });
 
   json summary = slide_json(slide);
   summary["tissue_area_mm2"] = analysis.tissue.area_mm2;

@@ -121,9 +121,12 @@ TumourRegions find_tumour(const ProbabilityMap& map, const TumourOptions& option
   tumour.area_mm2 = cv::countNonZero(tumour.mask) * map.geometry.pixel_area_mm2();
   std::vector<double> sum(traced.regions.size() + 1, 0), highest(traced.regions.size() + 1, 0);
   for (int y = 0; y < mask.rows; ++y) {
+    const int* labels = traced.labels.ptr<int>(y);
+    const auto* values = probability.ptr<float>(y);
     for (int x = 0; x < mask.cols; ++x) {
-      const auto label = static_cast<std::size_t>(traced.labels.at<int>(y, x));
-      const double value = probability.at<float>(y, x);
+      if (labels[x] == 0) continue;
+      const auto label = static_cast<std::size_t>(labels[x]);
+      const double value = values[x];
       sum[label] += value;
       highest[label] = std::max(highest[label], value);
     }

