@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include <opencv2/imgproc.hpp>
+#include <tbb/parallel_for.h>
 
 namespace clmnet::wsi {
 namespace {
@@ -63,6 +64,61 @@ double weight_of(const Axis& axis, const Axis::Cell& cell) {
   return sum;
 }
 
+/// Where a tile's maps [channels,h,w] go.
+struct Placed {
+  const float* maps;
+  Axis across, down;
+};
+
+Placed place(const TileSpec& tile, const float* maps, int h, int w, const MapGeometry& geometry, const StitchOptions& options) {
+  const double side_x = options.tile_px * options.tile_um_per_px.x / geometry.um_per_px().x;
+  const double side_y = options.tile_px * options.tile_um_per_px.y / geometry.um_per_px().y;
+  return {maps,
+          spread(static_cast<double>(tile.origin.x) / geometry.downsample_x, side_x, w, static_cast<int>(geometry.size.width)),
+          spread(static_cast<double>(tile.origin.y) / geometry.downsample_y, side_y, h, static_cast<int>(geometry.size.height))};
+}
+
+void add_weight(const Placed& tile, cv::Mat& sums, cv::Mat& coverage) {
+  std::vector<double> column_weight;
+  for (const auto& cell : tile.across.cells) column_weight.push_back(weight_of(tile.across, cell));
+  for (std::size_t r = 0; r < tile.down.cells.size(); ++r) {
+    const int y = tile.down.first + static_cast<int>(r);
+    const double row_weight = weight_of(tile.down, tile.down.cells[r]);
+    float* sum = sums.ptr<float>(y) + tile.across.first;
+    uchar* covered = coverage.ptr(y) + tile.across.first;
+    for (std::size_t c = 0; c < tile.across.cells.size(); ++c) {
+      sum[c] += static_cast<float>(row_weight * column_weight[c]);
+      const double share = tile.down.cells[r].covered * tile.across.cells[c].covered;
+      covered[c] = cv::saturate_cast<uchar>(covered[c] + std::lround(254 * share));
+    }
+  }
+}
+
+void add_map(const Placed& tile, int channel, cv::Mat& sums) {
+  const std::size_t h = tile.down.window.size(), w = tile.across.window.size();
+  const float* map = tile.maps + static_cast<std::size_t>(channel) * h * w;
+  std::vector<double> line(w);
+  for (std::size_t r = 0; r < tile.down.cells.size(); ++r) {
+    const auto& rows = tile.down.cells[r];
+    std::fill(line.begin(), line.end(), 0.0);
+    for (std::size_t k = 0; k < rows.area.size(); ++k) {
+      const std::size_t i = static_cast<std::size_t>(rows.begin) + k;
+      const double weight = rows.area[k] * tile.down.window[i];
+      for (std::size_t j = 0; j < w; ++j) line[j] += weight * map[i * w + j];
+    }
+    float* out = sums.ptr<float>(tile.down.first + static_cast<int>(r)) + tile.across.first;
+    for (std::size_t c = 0; c < tile.across.cells.size(); ++c) {
+      const auto& cell = tile.across.cells[c];
+      double sum = 0;
+      for (std::size_t k = 0; k < cell.area.size(); ++k) {
+        const std::size_t j = static_cast<std::size_t>(cell.begin) + k;
+        sum += cell.area[k] * tile.across.window[j] * line[j];
+      }
+      out[c] += static_cast<float>(sum);
+    }
+  }
+}
+
 }  // namespace
 
 Stitcher::Stitcher(SizePx extent, UmPerPx level0_um_per_px, const StitchOptions& options)
@@ -82,57 +138,24 @@ void Stitcher::add(std::span<const TileSpec> tiles, std::span<const float> maps,
   const std::size_t per_tile = static_cast<std::size_t>(options_.channels) * static_cast<std::size_t>(h) * static_cast<std::size_t>(w);
   if (maps.size() != tiles.size() * per_tile) throw std::invalid_argument("Stitcher::add: maps is not [N,channels,h,w]");
   if (!complete.empty() && complete.size() != tiles.size()) throw std::invalid_argument("Stitcher::add: complete is not [N]");
+  std::vector<Placed> placed;
   for (std::size_t i = 0; i < tiles.size(); ++i) {
     const auto map = maps.subspan(i * per_tile, per_tile);
     const bool usable = (complete.empty() || complete[i] != 0) &&
                         std::all_of(map.begin(), map.end(), [](float v) { return std::isfinite(v); });
-    if (usable) add_tile(tiles[i], map.data(), h, w);
+    if (usable) placed.push_back(place(tiles[i], map.data(), h, w, geometry_, options_));
     ++(usable ? added_ : left_out_);
   }
-}
-
-void Stitcher::add_tile(const TileSpec& tile, const float* maps, int h, int w) {
-  const double side_x = options_.tile_px * options_.tile_um_per_px.x / geometry_.um_per_px().x;
-  const double side_y = options_.tile_px * options_.tile_um_per_px.y / geometry_.um_per_px().y;
-  const Axis across = spread(static_cast<double>(tile.origin.x) / geometry_.downsample_x, side_x, w,
-                             static_cast<int>(geometry_.size.width));
-  const Axis down = spread(static_cast<double>(tile.origin.y) / geometry_.downsample_y, side_y, h,
-                           static_cast<int>(geometry_.size.height));
-  std::vector<double> column_weight;
-  for (const auto& cell : across.cells) column_weight.push_back(weight_of(across, cell));
-  for (std::size_t r = 0; r < down.cells.size(); ++r) {
-    const int y = down.first + static_cast<int>(r);
-    const double row_weight = weight_of(down, down.cells[r]);
-    for (std::size_t c = 0; c < across.cells.size(); ++c) {
-      const int x = across.first + static_cast<int>(c);
-      weight_.at<float>(y, x) += static_cast<float>(row_weight * column_weight[c]);
-      const double share = down.cells[r].covered * across.cells[c].covered;
-      coverage_.at<uchar>(y, x) = cv::saturate_cast<uchar>(coverage_.at<uchar>(y, x) + std::lround(254 * share));
-    }
-  }
-  std::vector<double> line(static_cast<std::size_t>(w));
-  for (int channel = 0; channel < options_.channels; ++channel) {
-    const float* map = maps + static_cast<std::ptrdiff_t>(channel) * h * w;
-    for (std::size_t r = 0; r < down.cells.size(); ++r) {
-      const auto& rows = down.cells[r];
-      std::fill(line.begin(), line.end(), 0.0);
-      for (std::size_t k = 0; k < rows.area.size(); ++k) {
-        const std::size_t i = static_cast<std::size_t>(rows.begin) + k;
-        const double weight = rows.area[k] * down.window[i];
-        for (std::size_t j = 0; j < line.size(); ++j) line[j] += weight * map[i * line.size() + j];
-      }
-      float* out = weighted_[static_cast<std::size_t>(channel)].ptr<float>(down.first + static_cast<int>(r)) + across.first;
-      for (std::size_t c = 0; c < across.cells.size(); ++c) {
-        const auto& cell = across.cells[c];
-        double sum = 0;
-        for (std::size_t k = 0; k < cell.area.size(); ++k) {
-          const std::size_t j = static_cast<std::size_t>(cell.begin) + k;
-          sum += cell.area[k] * across.window[j] * line[j];
-        }
-        out[c] += static_cast<float>(sum);
+  // The channels beside each other, and one job more for the weights; each in the order of the tiles.
+  tbb::parallel_for(0, options_.channels + 1, [&](int channel) {
+    for (const Placed& tile : placed) {
+      if (channel < options_.channels) {
+        add_map(tile, channel, weighted_[static_cast<std::size_t>(channel)]);
+      } else {
+        add_weight(tile, weight_, coverage_);
       }
     }
-  }
+  });
 }
 
 ProbabilityMap Stitcher::result() const {
@@ -141,13 +164,11 @@ ProbabilityMap Stitcher::result() const {
   // Two tiles that each cover half of a pixel round to 254; one that covers half alone has 127.
   cv::compare(coverage_, 127, map.valid, cv::CMP_GE);
   map.valid.setTo(0, weight_ <= 0);
-  for (const auto& sum : weighted_) {
-    cv::Mat probability = cv::Mat::zeros(sum.size(), CV_32F);
-    cv::Mat quotient;
-    cv::divide(sum, weight_, quotient);
-    quotient.copyTo(probability, map.valid);
-    map.probability.push_back(probability);
-  }
+  map.probability.resize(weighted_.size());
+  tbb::parallel_for(std::size_t{0}, weighted_.size(), [&](std::size_t channel) {
+    cv::divide(weighted_[channel], weight_, map.probability[channel]);
+    map.probability[channel].setTo(0, map.valid == 0);
+  });
   return map;
 }
 

@@ -49,8 +49,6 @@ class Stitcher {
   ProbabilityMap result() const;
 
  private:
-  void add_tile(const TileSpec& tile, const float* maps, int h, int w);
-
   MapGeometry geometry_;
   StitchOptions options_;
   std::vector<cv::Mat> weighted_;   // CV_32F per channel: sum of weight * value

@@ -1,5 +1,6 @@
 #include "nets/crf/dense_crf.h"
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 #include <optional>
@@ -16,6 +17,7 @@ namespace {
 
 using Gaussian = lattice::Permutohedral<2>;
 using Bilateral = lattice::Permutohedral<5>;
+using lattice::LargeVector;
 
 constexpr std::size_t kStripPixels = 65536;  // a strip's part of the lattice then fits in a core's own cache
 constexpr std::size_t kBlock = 256;          // pixels whose corners stay in the first-level cache meanwhile
@@ -58,9 +60,9 @@ void check(const Guide& guide, const CrfOptions& options) {
 }
 
 /// The pixels that take part, by their place in the picture.
-std::vector<std::uint32_t> list_pixels(const Guide& guide) {
+LargeVector<std::uint32_t> list_pixels(const Guide& guide) {
   const auto count = static_cast<std::uint32_t>(guide.height) * static_cast<std::uint32_t>(guide.width);
-  std::vector<std::uint32_t> pixels;
+  LargeVector<std::uint32_t> pixels;
   pixels.reserve(count);
   for (std::uint32_t pixel = 0; pixel < count; ++pixel) {
     if (guide.has_data == nullptr || guide.has_data[pixel] != 0) pixels.push_back(pixel);
@@ -94,7 +96,7 @@ lattice::Lanes<N> features_of(const Guide& guide, const std::uint32_t* pixel, in
   return features;
 }
 
-Gaussian make_gaussian(const Guide& guide, const std::vector<std::uint32_t>& pixels, const CrfOptions& options,
+Gaussian make_gaussian(const Guide& guide, const LargeVector<std::uint32_t>& pixels, const CrfOptions& options,
                        const std::vector<std::size_t>& strips) {
   const double scale = 1.0 / options.gauss_sxy_px;
   const lattice::Elevation<2> elevate({guide.x0 * scale, guide.y0 * scale});
@@ -103,7 +105,7 @@ Gaussian make_gaussian(const Guide& guide, const std::vector<std::uint32_t>& pix
   });
 }
 
-Bilateral make_bilateral(const Guide& guide, const std::vector<std::uint32_t>& pixels, const CrfOptions& options,
+Bilateral make_bilateral(const Guide& guide, const LargeVector<std::uint32_t>& pixels, const CrfOptions& options,
                          const std::vector<std::size_t>& strips) {
   const double scale = 1.0 / options.bilat_sxy_px;
   const auto per_grey = static_cast<float>(1.0 / options.bilat_srgb);
@@ -161,8 +163,8 @@ class MeanField {
     });
   }
 
-  std::vector<float> run() {
-    std::vector<float> result(guide_.probability, guide_.probability + static_cast<std::ptrdiff_t>(guide_.height) * guide_.width);
+  /// result: a number for each pixel of the guide; those that take no part are left as they are.
+  void run(float* result) {
     for (int iteration = 0; iteration <= options_.iterations; ++iteration) {
       if (iteration > 0) {
         gaussian_->filter();
@@ -171,7 +173,6 @@ class MeanField {
       const Step now{iteration > 0, iteration == options_.iterations};
       each_strip([&](std::size_t strip) { step(strip, now, result); });
     }
-    return result;
   }
 
  private:
@@ -185,7 +186,7 @@ class MeanField {
     bool last;    ///< the result is wanted, no more messages
   };
 
-  void step(std::size_t strip, const Step& now, std::vector<float>& result) {
+  void step(std::size_t strip, const Step& now, float* result) {
     const float gauss_weight = static_cast<float>(options_.gauss_weight);
     const float bilat_weight = static_cast<float>(options_.bilat_weight);
     const float* gauss_values = gaussian_->slice_buffer(strip);
@@ -215,9 +216,9 @@ class MeanField {
 
   Guide guide_;
   CrfOptions options_;
-  std::vector<std::uint32_t> pixels_;  // that take part; all below is by place in this list
+  LargeVector<std::uint32_t> pixels_;  // that take part; all below is by place in this list
   std::vector<std::size_t> strips_;
-  std::vector<float> unary_;
+  LargeVector<float> unary_;
   std::optional<Gaussian> gaussian_;
   std::optional<Bilateral> bilateral_;
 };
@@ -229,23 +230,24 @@ int part_of(int length, int core, int window) {
   return (length - 1) / parts + 1;
 }
 
-std::vector<float> refine_guide(const Guide& guide, const CrfOptions& options) {
-  check(guide, options);
-  if (guide.has_data != nullptr) {
-    const std::size_t pixels = static_cast<std::size_t>(guide.height) * static_cast<std::size_t>(guide.width);
-    if (std::all_of(guide.has_data, guide.has_data + pixels, [](std::uint8_t data) { return data == 0; })) {
-      return {guide.probability, guide.probability + pixels};
-    }
-  }
+/// guide, options: checked. result: as many as the guide has pixels.
+void refine_guide(const Guide& guide, const CrfOptions& options, float* result) {
+  const std::size_t pixels = static_cast<std::size_t>(guide.height) * static_cast<std::size_t>(guide.width);
+  std::copy_n(guide.probability, pixels, result);
+  if (guide.has_data != nullptr && std::all_of(guide.has_data, guide.has_data + pixels, [](std::uint8_t data) { return data == 0; })) return;
   tbb::task_arena arena(options.threads > 0 ? options.threads : static_cast<int>(tbb::task_arena::automatic));
-  return arena.execute([&] { return MeanField(guide, options).run(); });
+  arena.execute([&] { MeanField(guide, options).run(result); });
 }
 
 }  // namespace
 
 std::vector<float> refine(const std::uint8_t* rgb, const float* probability, int height, int width,
                           const CrfOptions& options, const std::uint8_t* has_data) {
-  return refine_guide({rgb, probability, has_data, height, width}, options);
+  const Guide guide{rgb, probability, has_data, height, width};
+  check(guide, options);
+  std::vector<float> result(static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
+  refine_guide(guide, options, result.data());
+  return result;
 }
 
 void refine_windowed(int height, int width, const CrfReader& read, const CrfWriter& write, const CrfOptions& options,
@@ -258,8 +260,8 @@ void refine_windowed(int height, int width, const CrfReader& read, const CrfWrit
                                 " px leave nothing within an overlap of " + std::to_string(overlap) + " px");
   }
   const int step_x = part_of(width, core, windows.window_px), step_y = part_of(height, core, windows.window_px);
-  std::vector<std::uint8_t> rgb, has_data;
-  std::vector<float> probability;
+  LargeVector<std::uint8_t> rgb, has_data;
+  LargeVector<float> probability, refined;
   for (int y = 0; y < height; y += step_y) {
     for (int x = 0; x < width; x += step_x) {
       const CrfWindow inner{x, y, std::min(step_x, width - x), std::min(step_y, height - y)};
@@ -271,14 +273,15 @@ void refine_windowed(int height, int width, const CrfReader& read, const CrfWrit
       probability.assign(pixels, 0.0f);
       has_data.assign(pixels, 1);
       read(outer, rgb.data(), probability.data(), has_data.data());
-      const std::vector<float> refined = refine_guide(
-          {rgb.data(), probability.data(), has_data.data(), outer.height, outer.width, left, top}, options);
-      std::vector<float> part;
-      for (int row = 0; row < inner.height; ++row) {
+      refined.resize(pixels);
+      const Guide guide{rgb.data(), probability.data(), has_data.data(), outer.height, outer.width, left, top};
+      check(guide, options);
+      refine_guide(guide, options, refined.data());
+      for (int row = 0; row < inner.height; ++row) {  // the inner part moves to the front
         const float* from = refined.data() + static_cast<std::ptrdiff_t>(y - top + row) * outer.width + (x - left);
-        part.insert(part.end(), from, from + inner.width);
+        std::copy_n(from, inner.width, refined.data() + static_cast<std::ptrdiff_t>(row) * inner.width);
       }
-      write(inner, part.data());
+      write(inner, refined.data());
     }
   }
 }

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "nets/crf/large_memory.h"
 
 namespace clmnet::nets::lattice {
 
@@ -62,6 +65,14 @@ class PointTable {
     keys_.resize(1);
   }
 
+  /// The points by number, of which the first is nobody; the table is then empty and keeps its memory.
+  std::vector<Key> take() {
+    std::fill(slots_.begin(), slots_.end(), Slot{});
+    std::vector<Key> keys(1);
+    keys_.swap(keys);
+    return keys;
+  }
+
   std::uint32_t find_or_add(const Key& key) {
     std::size_t at = home(key);
     for (; slots_[at].number != 0; at = (at + 1) & (slots_.size() - 1)) {
@@ -112,7 +123,7 @@ class PointTable {
   }
 
   int bits_ = 6;
-  std::vector<Slot> slots_;
+  LargeVector<Slot> slots_;
   std::vector<Key> keys_;
 };
 

@@ -1,20 +1,18 @@
 #pragma once
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <vector>
 
 #include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/enumerable_thread_specific.h>
 #include <oneapi/tbb/parallel_for.h>
 
+#include "nets/crf/large_memory.h"
 #include "nets/crf/lattice_keys.h"
 #include "nets/crf/lattice_simplex.h"
 
@@ -22,22 +20,6 @@
 // lattice simplex each position lies in, blurred along the lattice's D + 1 directions, and sliced back.
 // Adams, Baek and Davis 2010, "Fast high-dimensional filtering using the permutohedral lattice".
 namespace clmnet::nets::lattice {
-
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-
-/// An array that is written once before it is read; in pages of 2 MiB where the system gives them, since its first
-/// touch is else a tenth of the whole filter.
-template <typename T>
-std::unique_ptr<T[], Free> large_array(std::size_t count) {
-  constexpr std::size_t kPage = std::size_t{2} << 20;
-  const std::size_t bytes = (count * sizeof(T) + kPage - 1) / kPage * kPage;
-  void* memory = std::aligned_alloc(kPage, bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  ::madvise(memory, bytes, MADV_HUGEPAGE);  // advice: that it may be refused does not matter
-  return std::unique_ptr<T[], Free>(static_cast<T*>(memory));
-}
 
 /// The filter over a picture cut into strips. Each strip numbers the lattice points it touches by itself and splats
 /// into its own buffer; a strip's buffer is small and needs no locks, and sums are taken strip by strip in a fixed
@@ -58,11 +40,14 @@ class Permutohedral {
   Permutohedral(const std::vector<std::size_t>& strip_begin, const Positions& positions)
       : corners_(large_array<Corner>(strip_begin.back() * kCorners)) {
     const std::size_t strips = strip_begin.size() - 1;
-    std::vector<PointTable> tables(strips);
+    std::vector<std::vector<Key>> points(strips);
+    tbb::enumerable_thread_specific<PointTable> tables;
     tbb::parallel_for(std::size_t{0}, strips, [&](std::size_t strip) {
-      locate_strip(strip_begin[strip], strip_begin[strip + 1], positions, tables[strip]);
+      PointTable& table = tables.local();
+      locate_strip(strip_begin[strip], strip_begin[strip + 1], positions, table);
+      points[strip] = table.take();
     });
-    join(tables);
+    join(points);
     normalise(strip_begin);
   }
 
@@ -130,20 +115,20 @@ class Permutohedral {
   }
 
   /// Numbers the points of all strips together, in the order of strips, and finds each point's neighbours.
-  void join(const std::vector<PointTable>& tables) {
-    std::size_t locals = 0, largest = 0;
-    for (const auto& table : tables) {
+  void join(const std::vector<std::vector<Key>>& points) {
+    std::size_t locals = 0;
+    for (const auto& strip : points) {
       local_begin_.push_back(locals);
-      locals += table.size();
-      largest = std::max(largest, table.size());
+      locals += strip.size();
     }
-    PointTable all(2 * largest);
+    PointTable all(locals);
     global_.assign(locals, 0);
     std::vector<std::uint32_t> count;
-    for (std::size_t strip = 0; strip < tables.size(); ++strip) {
-      for (std::size_t local = 1; local < tables[strip].size(); ++local) {
-        if (local + kAhead < tables[strip].size()) all.prefetch(tables[strip][local + kAhead]);
-        const std::uint32_t point = all.find_or_add(tables[strip][local]);
+    for (std::size_t strip = 0; strip < points.size(); ++strip) {
+      const std::vector<Key>& own = points[strip];
+      for (std::size_t local = 1; local < own.size(); ++local) {
+        if (local + kAhead < own.size()) all.prefetch(own[local + kAhead]);
+        const std::uint32_t point = all.find_or_add(own[local]);
         global_[local_begin_[strip] + local] = point;
         if (point >= count.size()) count.resize(point + std::size_t{1}, 0);
         ++count[point];
@@ -212,12 +197,12 @@ class Permutohedral {
 
   std::unique_ptr<Corner[], Free> corners_;
   std::vector<std::size_t> local_begin_;       // of each strip in the arrays by local number
-  std::vector<std::uint32_t> global_;          // local -> global number
-  std::vector<std::size_t> source_begin_;      // global number -> its locals, ...
-  std::vector<std::uint32_t> sources_;         // ... in the order of strips
-  std::vector<Neighbours> neighbours_;         // axis by axis
-  std::vector<float> splat_, slice_;           // by local number
-  std::vector<float> value_, blurred_;         // by global number; place 0 stays 0
+  LargeVector<std::uint32_t> global_;          // local -> global number
+  LargeVector<std::size_t> source_begin_;      // global number -> its locals, ...
+  LargeVector<std::uint32_t> sources_;         // ... in the order of strips
+  LargeVector<Neighbours> neighbours_;         // axis by axis
+  LargeVector<float> splat_, slice_;           // by local number
+  LargeVector<float> value_, blurred_;         // by global number; place 0 stays 0
 };
 
 }  // namespace clmnet::nets::lattice

@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 
+#include <oneapi/tbb/parallel_for_each.h>
 #include <opencv2/imgproc.hpp>
 
 #include "nets/crf/dense_crf.h"
@@ -91,7 +92,8 @@ void keep_tissue(const cv::Mat& tissue, wsi::ProbabilityMap& map) {
   cv::Mat on_map;
   cv::resize(tissue, on_map, map.valid.size(), 0, 0, cv::INTER_NEAREST);
   map.valid.setTo(0, on_map == 0);
-  for (cv::Mat& channel : map.probability) channel.setTo(0, map.valid == 0);
+  const cv::Mat glass = map.valid == 0;
+  tbb::parallel_for_each(map.probability, [&](cv::Mat& channel) { channel.setTo(0, glass); });
 }
 
 /// A model without maps says one number a tile: a map px is then a whole part of the tile, an eighth of it or a little less.
@@ -214,8 +216,8 @@ SlideAnalysis analyze_slide(const wsi::Slide& slide, Ensemble& ensemble, const S
   run_networks(slide, ensemble, options, grid, out, progress);
 
   started = Clock::now();
-  out.refined = {out.raw.geometry, {out.raw.probability[0].clone()}, out.raw.valid.clone()};
-  if (options.refine && model.has_map() && !out.tiles.empty()) out.refined.probability[0] = refine_map(out.raw, out.overview, model.crf);
+  const bool refine = options.refine && model.has_map() && !out.tiles.empty();
+  out.refined = {out.raw.geometry, {refine ? refine_map(out.raw, out.overview, model.crf) : out.raw.probability[0].clone()}, out.raw.valid.clone()};
   out.timings.crf = seconds_since(started);
   return out;
 }

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace clmnet::nets::lattice {
+
+/// Memory in pages of 2 MiB where the system gives them: its first touch, page by page of 4 KiB, is else a tenth of the whole filter.
+template <typename T>
+struct LargePages {
+  using value_type = T;
+
+  LargePages() = default;
+  template <typename Other>
+  LargePages(const LargePages<Other>&) {}  // NOLINT: an allocator of one type is one of another
+  template <typename Other>
+  bool operator==(const LargePages<Other>&) const { return true; }
+
+  T* allocate(std::size_t count) {
+    constexpr std::size_t kPage = std::size_t{2} << 20;
+    const std::size_t bytes = count * sizeof(T);
+    const bool large = bytes >= kPage;
+    void* memory = large ? std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage) : std::malloc(bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    if (large) ::madvise(memory, bytes, MADV_HUGEPAGE);  // advice: that it may be refused does not matter
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, std::size_t) { std::free(memory); }
+};
+
+template <typename T>
+using LargeVector = std::vector<T, LargePages<T>>;
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+/// An array that is written before it is read.
+template <typename T>
+std::unique_ptr<T[], Free> large_array(std::size_t count) {
+  return std::unique_ptr<T[], Free>(LargePages<T>().allocate(count));
+}
+
+}  // namespace clmnet::nets::lattice
