@@ -106,16 +106,18 @@ long long doubled_area(const PixelRing& ring) {
 }
 
 void fill_small_holes(cv::Mat& mask, double max_area) {
-  if (!(max_area > 0)) return;
-  cv::Mat framed;
-  cv::copyMakeBorder(mask == 0, framed, 1, 1, 1, 1, cv::BORDER_CONSTANT, 255);
+  const cv::Rect box = cv::boundingRect(mask);  // no hole lies beyond it
+  if (!(max_area > 0) || box.empty()) return;
+  cv::Mat part = mask(box), framed;
+  cv::copyMakeBorder(part == 0, framed, 1, 1, 1, 1, cv::BORDER_CONSTANT, 255);
   cv::Mat labels, stats, centroids;
   cv::connectedComponentsWithStats(framed, labels, stats, centroids, 8, CV_32S);
   const int outside = labels.at<int>(0, 0);
-  for (int y = 0; y < mask.rows; ++y) {
-    for (int x = 0; x < mask.cols; ++x) {
-      const int label = labels.at<int>(y + 1, x + 1);
-      if (label != 0 && label != outside && stats.at<int>(label, cv::CC_STAT_AREA) < max_area) mask.at<uchar>(y, x) = 255;
+  for (int y = 0; y < part.rows; ++y) {
+    const int* label = labels.ptr<int>(y + 1) + 1;
+    uchar* out = part.ptr(y);
+    for (int x = 0; x < part.cols; ++x) {
+      if (label[x] != 0 && label[x] != outside && stats.at<int>(label[x], cv::CC_STAT_AREA) < max_area) out[x] = 255;
     }
   }
 }

@@ -8,6 +8,8 @@
 namespace clmnet::nets {
 namespace {
 
+constexpr double kSameScore = 5e-4;  // what fewer iterations may lose: each costs a slide the same time again
+
 /// From weak to strong. Widths are in px of the map; colours in grey levels. Narrower kernels touch nearly as many lattice points
 /// as there are pixels: on a slide they cost several times as much.
 std::vector<CrfOptions> candidates() {
@@ -46,8 +48,7 @@ CrfChoice choose_crf(const ValidationOutputs& outputs, ModelConfig& config) {
   before.add(fused, mask);
   CrfChoice choice;
   choice.dice_before = before.best().dice;
-  double best = -1;
-  for (const CrfOptions& crf : candidates()) {
+  const auto score = [&](const CrfOptions& crf) {
     MapScores after;
     for (std::int64_t i = 0; i < images; ++i) {
       if (std::all_of(mask_of(i), mask_of(i) + pixels, [](std::int64_t truth) { return truth < 0; })) continue;
@@ -55,12 +56,24 @@ CrfChoice choose_crf(const ValidationOutputs& outputs, ModelConfig& config) {
           refine(guide.data_ptr<std::uint8_t>() + i * pixels * 3, fused.data_ptr<float>() + i * pixels, height, width, crf);
       after.add(refined.data(), mask_of(i), pixels);
     }
-    const MapScore here = after.best();
-    if (here.score <= best + 1e-6) continue;
-    best = here.score;
+    return after.best();
+  };
+  double best = -1;
+  const auto take = [&](const CrfOptions& crf, const MapScore& here) {
+    best = std::max(best, here.score);
     choice.dice_after = here.dice;
     choice.threshold = here.threshold;
     choice.crf = crf;
+  };
+  for (const CrfOptions& crf : candidates()) {
+    const MapScore here = score(crf);
+    if (here.score > best + 1e-6) take(crf, here);
+  }
+  for (CrfOptions crf = choice.crf; crf.iterations > 1;) {
+    --crf.iterations;
+    const MapScore here = score(crf);
+    if (here.score < best - kSameScore) break;
+    take(crf, here);
   }
   config.crf = choice.crf;
   config.map_threshold = choice.threshold;
