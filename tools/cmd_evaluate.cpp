@@ -14,6 +14,7 @@
 #include "tools/network_threads.h"
 #include "tools/progress.h"
 #include "tools/report/numbers.h"
+#include "tools/robustness.h"
 #include "tools/training_config.h"
 
 namespace clmnet::tools {
@@ -28,6 +29,7 @@ struct EvaluateArgs {
   std::string validation_of, test_of;
   int threads = 0;
   bool tta = false;
+  bool robustness = false;
 };
 
 AnnotatedSlideOptions slide_options(const EvaluateArgs& args, const nets::ModelConfig& model) {
@@ -97,6 +99,18 @@ void print_table(const json& results) {
             << first.value("auc_ci_method", "none") << '\n' << kMapConvention << '\n';
 }
 
+void print_robustness(const json& all) {
+  std::cout << "\nAUC and accuracy when the images are changed\n" << std::left << std::setw(14) << "";
+  for (const auto& [predictor, r] : all.front().items()) std::cout << std::setw(18) << predictor;
+  std::cout << "images\n";
+  for (const Variation& variation : variations()) {
+    const json& here = all.at(variation.name);
+    std::cout << std::left << std::setw(14) << variation.name;
+    for (const auto& [predictor, r] : here.items()) std::cout << std::setw(18) << measure_text(r["auc"]) + "  " + measure_text(r["accuracy"]);
+    std::cout << here.front()["n"] << (variation.what.empty() ? "" : "  ") << variation.what << '\n';
+  }
+}
+
 int run_evaluate(const EvaluateArgs& args, const Session& session) {
   if (!args.predictions.empty()) AtomicFile(args.predictions);  // where nothing can be written it is said now
   set_network_threads(args.threads);
@@ -116,11 +130,15 @@ int run_evaluate(const EvaluateArgs& args, const Session& session) {
   json results = json::object();
   for (const auto& predictor : predictors) results[predictor.name] = score(predictor, rows);
   if (!args.predictions.empty()) write_predictions(args.predictions, rows, predictors);
-  if (session.json) {
-    print_json(results);
-  } else {
-    print_table(results);
+  if (!session.json) print_table(results);
+  if (args.robustness) {
+    results["robustness"] = robustness(ensemble, rows, manifests.loader(), [&](std::size_t done) {
+      stop_if_interrupted(args.predictions.empty() ? "nothing was written" : args.predictions + " is written");
+      bar.update("robustness", done, rows.size() * variations().size(), "images");
+    });
+    if (!session.json) print_robustness(results["robustness"]);
   }
+  if (session.json) print_json(results);
   return 0;
 }
 
@@ -141,6 +159,8 @@ void add_evaluate(CLI::App& app, Session& session) {
   command->footer(command->get_footer() + "\n" + kMapConvention + ".");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_flag("--tta", args->tta, "Test-time augmentation: means over the eight flips and quarter turns; eight times the work");
+  command->add_flag("--robustness", args->robustness,
+                    "Also with the images changed as another centre's may differ: finer, coarser, stain, colour, focus; six times the work");
   command->add_option("--threads", args->threads, "Threads of the networks, at most the cores; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
 }
 

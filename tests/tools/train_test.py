@@ -162,6 +162,24 @@ class Train(unittest.TestCase):
         for result in (once, eight):
             self.assertTrue(0 <= result["vgg16"]["ece"] <= 1)
 
+    def test_robustness_changes_the_images_and_not_the_rest(self):
+        command = [CLMNET, "evaluate", "--model", str(self.folder / "unbroken"), "--device", "cpu", "--manifest",
+                   str(self.folder / "images.csv"), "--robustness"]
+        done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+        result = json.loads(done.stdout)
+        changed = result.pop("robustness")
+        self.assertEqual(list(changed), sorted(["as they are", "finer", "coarser", "stain", "colour", "focus"]))
+        for predictor, scores in result.items():
+            for key in ("n", "positives", "auc", "accuracy"):
+                self.assertEqual(changed["as they are"][predictor][key], scores[key], f"{predictor} {key}")
+        for name in ("finer", "coarser", "stain", "colour", "focus"):
+            self.assertNotEqual(changed[name]["ensemble"]["dice"], result["ensemble"]["dice"], name)
+        again = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+        self.assertEqual(again.stdout, done.stdout, "the same changes each time")
+        table = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        self.assertRegex(table, r"(?m)^stain +\d\.\d{4}  \d\.\d{4} .*optical density$")
+
     def test_predictions_that_cannot_be_written_are_said_before_the_work(self):
         done = subprocess.run([CLMNET, "evaluate", "--model", str(self.folder / "unbroken"), "--device", "cpu", "--manifest",
                                str(self.folder / "images.csv"), "--predictions", str(self.folder / "none" / "p.csv")],
