@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include <tbb/parallel_for.h>
+#include <tbb/parallel_for_each.h>
 #include <tbb/parallel_invoke.h>
 
 #include "wsi/features_h5.h"
@@ -122,7 +122,7 @@ WrittenOutputs write_outputs(const fs::path& folder, const wsi::Slide& slide, co
             wsi::describe_tiles(slide, analysis.grid, folder / "features.h5", model.name + " " + model_checksum);
         wsi::write_features_h5(folder / "features.h5", analysis.tiles, analysis.features, info);
       },
-      [&] { tbb::parallel_for(std::size_t{0}, maps.size(), [&](std::size_t i) { maps[i](); }); });
+      [&] { tbb::parallel_for_each(maps, [](const auto& write) { write(); }); });
 
   json summary = slide_json(slide);
   summary["tissue_area_mm2"] = analysis.tissue.area_mm2;

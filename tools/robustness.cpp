@@ -51,7 +51,7 @@ json robustness(nets::Ensemble& ensemble, const std::vector<nets::ManifestRow>& 
   std::size_t before = 0;
   for (const Variation& variation : variations()) {
     std::vector<nets::ManifestRow> seen = rows;  // with the class of each view
-    const auto view = [&](const nets::ManifestRow& row) {
+    const auto view = [&](const nets::ManifestRow& row) {  // one of `rows` itself, as predict_manifest hands them out
       const auto index = static_cast<std::size_t>(&row - rows.data());
       nets::LabelledImage image = varied(load(row), variation, ensemble.config().patch_size_px, index);
       seen[index].label = image.label;
@@ -61,11 +61,7 @@ json robustness(nets::Ensemble& ensemble, const std::vector<nets::ManifestRow>& 
       if (progress) progress(before + done);
     });
     before += rows.size();
-    for (const Predictor& predictor : predictors) {
-      const json all = score(predictor, seen);
-      json& here = out[variation.name][predictor.name];
-      for (const char* key : {"n", "positives", "auc", "accuracy", "dice"}) here[key] = all[key];
-    }
+    for (const Predictor& predictor : predictors) out[variation.name][predictor.name] = score(predictor, seen);
   }
   return out;
 }

@@ -26,8 +26,8 @@ const std::vector<Variation>& variations();
 /// the mask, as in augment(): a finer view may hold no tumour any more.
 nets::LabelledImage varied(const nets::LabelledImage& image, const Variation& variation, std::int64_t patch_px, std::size_t index);
 
-/// Predicts the images once per variation. {variation: {predictor: {n, positives, auc, accuracy, dice}}}, accuracy at the model's
-/// own threshold, Dice at the model's patch; null where undefined. `progress` counts images over all variations.
+/// Predicts the images once per variation. {variation: {predictor: score()}}, maps at the model's patch. `progress` counts images
+/// over all variations.
 nlohmann::json robustness(nets::Ensemble& ensemble, const std::vector<nets::ManifestRow>& rows, const nets::ImageLoader& load,
                           const std::function<void(std::size_t done)>& progress);
 

@@ -46,7 +46,7 @@ cv::Mat encode_probability(const ProbabilityMap& map, int channel) {
     throw std::invalid_argument("encode_probability: the map has no channel " + std::to_string(channel));
   }
   const cv::Mat& probability = map.probability[static_cast<std::size_t>(channel)];
-  cv::Mat code = cv::Mat::zeros(probability.size(), CV_8U);
+  cv::Mat code(probability.size(), CV_8U);
   for (int y = 0; y < code.rows; ++y) {
     const uchar* valid = map.valid.ptr(y);
     const auto* value = probability.ptr<float>(y);

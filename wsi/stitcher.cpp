@@ -164,10 +164,11 @@ ProbabilityMap Stitcher::result() const {
   // Two tiles that each cover half of a pixel round to 254; one that covers half alone has 127.
   cv::compare(coverage_, 127, map.valid, cv::CMP_GE);
   map.valid.setTo(0, weight_ <= 0);
+  const cv::Mat uncovered = map.valid == 0;
   map.probability.resize(weighted_.size());
   tbb::parallel_for(std::size_t{0}, weighted_.size(), [&](std::size_t channel) {
     cv::divide(weighted_[channel], weight_, map.probability[channel]);
-    map.probability[channel].setTo(0, map.valid == 0);
+    map.probability[channel].setTo(0, uncovered);
   });
   return map;
 }

@@ -234,7 +234,8 @@ int part_of(int length, int core, int window) {
 void refine_guide(const Guide& guide, const CrfOptions& options, float* result) {
   const std::size_t pixels = static_cast<std::size_t>(guide.height) * static_cast<std::size_t>(guide.width);
   std::copy_n(guide.probability, pixels, result);
-  if (guide.has_data != nullptr && std::all_of(guide.has_data, guide.has_data + pixels, [](std::uint8_t data) { return data == 0; })) return;
+  const auto is_none = [](std::uint8_t data) { return data == 0; };
+  if (guide.has_data != nullptr && std::all_of(guide.has_data, guide.has_data + pixels, is_none)) return;
   tbb::task_arena arena(options.threads > 0 ? options.threads : static_cast<int>(tbb::task_arena::automatic));
   arena.execute([&] { MeanField(guide, options).run(result); });
 }

@@ -217,7 +217,8 @@ SlideAnalysis analyze_slide(const wsi::Slide& slide, Ensemble& ensemble, const S
 
   started = Clock::now();
   const bool refine = options.refine && model.has_map() && !out.tiles.empty();
-  out.refined = {out.raw.geometry, {refine ? refine_map(out.raw, out.overview, model.crf) : out.raw.probability[0].clone()}, out.raw.valid.clone()};
+  const cv::Mat fused = refine ? refine_map(out.raw, out.overview, model.crf) : out.raw.probability[0].clone();
+  out.refined = {out.raw.geometry, {fused}, out.raw.valid.clone()};
   out.timings.crf = seconds_since(started);
   return out;
 }

@@ -48,6 +48,7 @@ TEST(ChooseCrf, OfEquallyGoodOnesItTakesTheWeakest) {
   EXPECT_DOUBLE_EQ(choice.dice_after, 1);
   EXPECT_DOUBLE_EQ(config.crf.bilat_weight, 0.25);
   EXPECT_DOUBLE_EQ(config.crf.gauss_weight, 0.5);
+  EXPECT_EQ(config.crf.iterations, 1);  // more would change nothing
 }
 
 TEST(ChooseCrf, PixelsWithoutAMaskDoNotCount) {
