@@ -32,7 +32,7 @@ torch::Tensor refined_map(const torch::Tensor& map, const torch::Tensor& rgb, co
   torch::Tensor p = coarse(map.unsqueeze(0).unsqueeze(0)).clamp(0, 1);
   const torch::Tensor guide = coarse(rgb.permute({2, 0, 1}).unsqueeze(0).to(torch::kFloat32)).add(0.5).to(torch::kUInt8)[0].permute({1, 2, 0}).contiguous();
   const auto height = static_cast<int>(p.size(2)), width = static_cast<int>(p.size(3));
-  std::vector<float> refined = nets::refine(guide.data_ptr<std::uint8_t>(), p.data_ptr<float>(), height, width, model.crf);
+  std::vector<float> refined = nets::refine({guide.data_ptr<std::uint8_t>(), p.data_ptr<float>(), nullptr, height, width}, model.crf);
   return torch::from_blob(refined.data(), {height, width}).clone();
 }
 

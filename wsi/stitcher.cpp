@@ -7,6 +7,7 @@
 
 #include <opencv2/imgproc.hpp>
 #include <tbb/parallel_for.h>
+#include <tbb/parallel_for_each.h>
 
 namespace clmnet::wsi {
 namespace {
@@ -158,17 +159,17 @@ void Stitcher::add(std::span<const TileSpec> tiles, std::span<const float> maps,
   });
 }
 
-ProbabilityMap Stitcher::result() const {
+ProbabilityMap Stitcher::take() {
   ProbabilityMap map;
   map.geometry = geometry_;
+  map.probability = std::move(weighted_);
   // Two tiles that each cover half of a pixel round to 254; one that covers half alone has 127.
   cv::compare(coverage_, 127, map.valid, cv::CMP_GE);
   map.valid.setTo(0, weight_ <= 0);
   const cv::Mat uncovered = map.valid == 0;
-  map.probability.resize(weighted_.size());
-  tbb::parallel_for(std::size_t{0}, weighted_.size(), [&](std::size_t channel) {
-    cv::divide(weighted_[channel], weight_, map.probability[channel]);
-    map.probability[channel].setTo(0, uncovered);
+  tbb::parallel_for_each(map.probability, [&](cv::Mat& channel) {
+    cv::divide(channel, weight_, channel);
+    channel.setTo(0, uncovered);
   });
   return map;
 }

@@ -45,8 +45,8 @@ class Stitcher {
   std::int64_t tiles_added() const { return added_; }
   std::int64_t tiles_left_out() const { return left_out_; }
 
-  /// What was added so far.
-  ProbabilityMap result() const;
+  /// The maps of what was added. Nothing can be added after that: they take the sums' memory.
+  ProbabilityMap take();
 
  private:
   MapGeometry geometry_;

@@ -23,19 +23,36 @@ constexpr std::size_t kStripPixels = 65536;  // a strip's part of the lattice th
 constexpr std::size_t kBlock = 256;          // pixels whose corners stay in the first-level cache meanwhile
 constexpr double kMaxDeviations = 9000;      // beyond, lattice coordinates leave 16 bits
 
-/// What a window is to the picture: its pixels and the place of its first one.
+/// A window of a picture: from its first pixel on, rows `pitch` apart.
 struct Guide {
   const std::uint8_t* rgb;
   const float* probability;
   const std::uint8_t* has_data;
-  int height, width;
-  int x0 = 0, y0 = 0;
+  CrfWindow window;
+  std::uint32_t pitch;
 };
 
-void check(const Guide& guide, const CrfOptions& options) {
-  if (guide.height < 1 || guide.width < 1) {
-    throw std::invalid_argument("CRF: picture of " + std::to_string(guide.width) + " x " +
-                                std::to_string(guide.height));
+Guide look_at(const CrfPicture& picture, const CrfWindow& window) {
+  const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(window.y) * picture.width + window.x;
+  return {picture.rgb + 3 * first, picture.probability + first, picture.has_data == nullptr ? nullptr : picture.has_data + first, window,
+          static_cast<std::uint32_t>(picture.width)};
+}
+
+void check_probabilities(const CrfPicture& picture) {
+  const auto in_range = [](float p) { return p >= 0 && p <= 1; };
+  tbb::parallel_for(tbb::blocked_range<int>(0, picture.height, 64), [&](const auto& rows) {
+    const auto columns = static_cast<std::size_t>(picture.width);
+    const float* begin = picture.probability + static_cast<std::size_t>(rows.begin()) * columns;
+    const float* end = picture.probability + static_cast<std::size_t>(rows.end()) * columns;
+    int all = 1;
+    for (const float* p = begin; p != end; ++p) all &= static_cast<int>(in_range(*p));  // vector code, which a search would not be
+    if (all == 0) throw std::invalid_argument("CRF: probability " + std::to_string(*std::find_if_not(begin, end, in_range)));
+  });
+}
+
+void check(const CrfPicture& picture, const CrfOptions& options) {
+  if (picture.height < 1 || picture.width < 1) {
+    throw std::invalid_argument("CRF: picture of " + std::to_string(picture.width) + " x " + std::to_string(picture.height));
   }
   if (!(options.gauss_sxy_px > 0) || !(options.bilat_sxy_px > 0) || !(options.bilat_srgb > 0)) {
     throw std::invalid_argument("CRF: standard deviations must be above 0");
@@ -45,27 +62,28 @@ void check(const Guide& guide, const CrfOptions& options) {
   }
   if (options.iterations < 0 || options.threads < 0) throw std::invalid_argument("CRF: negative iterations or threads");
   if (!(options.clip > 0 && options.clip < 0.5)) throw std::invalid_argument("CRF: clip must lie between 0 and 0.5");
-  const double across = std::max(guide.height, guide.width);
-  const auto pixels = static_cast<std::size_t>(guide.height) * static_cast<std::size_t>(guide.width);
-  if (pixels > std::numeric_limits<std::uint32_t>::max()) {
+  check_probabilities(picture);
+}
+
+void check_window(const Guide& guide, const CrfOptions& options) {
+  if (std::uint64_t{guide.pitch} * static_cast<std::uint64_t>(guide.window.height) > std::numeric_limits<std::uint32_t>::max()) {
     throw std::invalid_argument("CRF: more than 2^32 pixels; refine the picture in windows");
   }
-  for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
-    const float p = guide.probability[pixel];
-    if (!(p >= 0 && p <= 1)) throw std::invalid_argument("CRF: probability " + std::to_string(p));
-  }
+  const double across = std::max(guide.window.height, guide.window.width);
   if (across / options.bilat_sxy_px + 255 / options.bilat_srgb > kMaxDeviations) {
     throw std::invalid_argument("CRF: picture too large for its standard deviations; refine it in windows");
   }
 }
 
-/// The pixels that take part, by their place in the picture.
+/// The pixels that take part, by their place after the window's first.
 LargeVector<std::uint32_t> list_pixels(const Guide& guide) {
-  const auto count = static_cast<std::uint32_t>(guide.height) * static_cast<std::uint32_t>(guide.width);
   LargeVector<std::uint32_t> pixels;
-  pixels.reserve(count);
-  for (std::uint32_t pixel = 0; pixel < count; ++pixel) {
-    if (guide.has_data == nullptr || guide.has_data[pixel] != 0) pixels.push_back(pixel);
+  pixels.reserve(static_cast<std::size_t>(guide.window.height) * static_cast<std::size_t>(guide.window.width));
+  for (int row = 0; row < guide.window.height; ++row) {
+    const std::uint32_t begin = static_cast<std::uint32_t>(row) * guide.pitch;
+    for (std::uint32_t pixel = begin; pixel < begin + static_cast<std::uint32_t>(guide.window.width); ++pixel) {
+      if (guide.has_data == nullptr || guide.has_data[pixel] != 0) pixels.push_back(pixel);
+    }
   }
   return pixels;
 }
@@ -81,11 +99,10 @@ std::vector<std::size_t> cut_into_strips(std::size_t pixels) {
 /// The features of up to kLanes pixels in standard deviations: column and row, and with N = 5 red, green and blue.
 template <int N>
 lattice::Lanes<N> features_of(const Guide& guide, const std::uint32_t* pixel, int count, float per_px, float per_grey) {
-  const auto columns = static_cast<std::uint32_t>(guide.width);
   lattice::Lanes<N> features = {};
-  std::uint32_t row = *pixel / columns, row_begin = row * columns;
+  std::uint32_t row = *pixel / guide.pitch, row_begin = row * guide.pitch;
   for (int lane = 0; lane < count; ++lane) {
-    for (; pixel[lane] - row_begin >= columns; row_begin += columns) ++row;
+    for (; pixel[lane] - row_begin >= guide.pitch; row_begin += guide.pitch) ++row;
     features[0][lane] = static_cast<float>(pixel[lane] - row_begin) * per_px;
     features[1][lane] = static_cast<float>(row) * per_px;
     if constexpr (N == 5) {
@@ -99,7 +116,7 @@ lattice::Lanes<N> features_of(const Guide& guide, const std::uint32_t* pixel, in
 Gaussian make_gaussian(const Guide& guide, const LargeVector<std::uint32_t>& pixels, const CrfOptions& options,
                        const std::vector<std::size_t>& strips) {
   const double scale = 1.0 / options.gauss_sxy_px;
-  const lattice::Elevation<2> elevate({guide.x0 * scale, guide.y0 * scale});
+  const lattice::Elevation<2> elevate({guide.window.x * scale, guide.window.y * scale});
   return Gaussian(strips, [&](std::size_t first, int count) {
     return elevate(features_of<2>(guide, pixels.data() + first, count, static_cast<float>(scale), 0));
   });
@@ -109,7 +126,7 @@ Bilateral make_bilateral(const Guide& guide, const LargeVector<std::uint32_t>& p
                          const std::vector<std::size_t>& strips) {
   const double scale = 1.0 / options.bilat_sxy_px;
   const auto per_grey = static_cast<float>(1.0 / options.bilat_srgb);
-  const lattice::Elevation<5> elevate({guide.x0 * scale, guide.y0 * scale, 0, 0, 0});
+  const lattice::Elevation<5> elevate({guide.window.x * scale, guide.window.y * scale, 0, 0, 0});
   return Bilateral(strips, [&](std::size_t first, int count) {
     return elevate(features_of<5>(guide, pixels.data() + first, count, static_cast<float>(scale), per_grey));
   });
@@ -163,15 +180,15 @@ class MeanField {
     });
   }
 
-  /// result: a number for each pixel of the guide; those that take no part are left as they are.
-  void run(float* result) {
+  /// result: of the whole picture, from the window's first pixel on; written are the pixels of `core` that take part.
+  void run(const CrfWindow& core, float* result) {
     for (int iteration = 0; iteration <= options_.iterations; ++iteration) {
       if (iteration > 0) {
         gaussian_->filter();
         bilateral_->filter();
       }
       const Step now{iteration > 0, iteration == options_.iterations};
-      each_strip([&](std::size_t strip) { step(strip, now, result); });
+      each_strip([&](std::size_t strip) { step(strip, now, core, result); });
     }
   }
 
@@ -186,7 +203,7 @@ class MeanField {
     bool last;    ///< the result is wanted, no more messages
   };
 
-  void step(std::size_t strip, const Step& now, float* result) {
+  void step(std::size_t strip, const Step& now, const CrfWindow& core, float* result) {
     const float gauss_weight = static_cast<float>(options_.gauss_weight);
     const float bilat_weight = static_cast<float>(options_.bilat_weight);
     const float* gauss_values = gaussian_->slice_buffer(strip);
@@ -204,7 +221,10 @@ class MeanField {
       }
       for (std::size_t i = 0; i < count; ++i) m[i] = tanh_of_half(m[i]);
       if (now.last) {
-        for (std::size_t i = 0; i < count; ++i) result[pixels_[begin + i]] = 0.5f + 0.5f * m[i];
+        for (std::size_t i = 0; i < count; ++i) {
+          const std::uint32_t pixel = pixels_[begin + i];
+          if (core == guide_.window || is_in(core, pixel)) result[pixel] = 0.5f + 0.5f * m[i];
+        }
         continue;
       }
       for (std::size_t i = 0; i < count; ++i) {
@@ -212,6 +232,11 @@ class MeanField {
         splat<Bilateral::kCorners>(bilateral_->corners(begin + i), m[i], bilat_sums);
       }
     }
+  }
+
+  bool is_in(const CrfWindow& core, std::uint32_t pixel) const {
+    const int x = guide_.window.x + static_cast<int>(pixel % guide_.pitch), y = guide_.window.y + static_cast<int>(pixel / guide_.pitch);
+    return x >= core.x && x < core.x + core.width && y >= core.y && y < core.y + core.height;
   }
 
   Guide guide_;
@@ -223,67 +248,41 @@ class MeanField {
   std::optional<Bilateral> bilateral_;
 };
 
-/// Equal parts of at most `core` px, so that none is little more than its overlap; what fits into one window needs no parts.
-int part_of(int length, int core, int window) {
-  if (length <= window) return length;
-  const int parts = (length - 1) / core + 1;
-  return (length - 1) / parts + 1;
+/// `part`: of a picture that was checked; result: of the whole picture.
+void refine_part(const CrfPicture& picture, const CrfPart& part, const CrfOptions& options, float* result) {
+  const Guide guide = look_at(picture, part.around);
+  check_window(guide, options);
+  tbb::task_arena arena(options.threads > 0 ? options.threads : static_cast<int>(tbb::task_arena::automatic));
+  float* first = result + (guide.probability - picture.probability);
+  arena.execute([&] { MeanField(guide, options).run(part.core, first); });
 }
 
-/// guide, options: checked. result: as many as the guide has pixels.
-void refine_guide(const Guide& guide, const CrfOptions& options, float* result) {
-  const std::size_t pixels = static_cast<std::size_t>(guide.height) * static_cast<std::size_t>(guide.width);
-  std::copy_n(guide.probability, pixels, result);
-  const auto is_none = [](std::uint8_t data) { return data == 0; };
-  if (guide.has_data != nullptr && std::all_of(guide.has_data, guide.has_data + pixels, is_none)) return;
-  tbb::task_arena arena(options.threads > 0 ? options.threads : static_cast<int>(tbb::task_arena::automatic));
-  arena.execute([&] { MeanField(guide, options).run(result); });
+std::size_t pixels_of(const CrfPicture& picture) {
+  return static_cast<std::size_t>(picture.height) * static_cast<std::size_t>(picture.width);
 }
 
 }  // namespace
 
-std::vector<float> refine(const std::uint8_t* rgb, const float* probability, int height, int width,
-                          const CrfOptions& options, const std::uint8_t* has_data) {
-  const Guide guide{rgb, probability, has_data, height, width};
-  check(guide, options);
-  std::vector<float> result(static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
-  refine_guide(guide, options, result.data());
+std::vector<float> refine(const CrfPicture& picture, const CrfOptions& options) {
+  check(picture, options);
+  std::vector<float> result(picture.probability, picture.probability + pixels_of(picture));
+  const CrfWindow whole{0, 0, picture.width, picture.height};
+  const auto is_none = [](std::uint8_t data) { return data == 0; };
+  const bool nothing = picture.has_data != nullptr && std::all_of(picture.has_data, picture.has_data + pixels_of(picture), is_none);
+  if (!nothing) refine_part(picture, {whole, whole}, options, result.data());
   return result;
 }
 
-void refine_windowed(int height, int width, const CrfReader& read, const CrfWriter& write, const CrfOptions& options,
-                     const CrfWindowOptions& windows) {
-  const int own = static_cast<int>(std::ceil(3 * options.bilat_sxy_px));
-  const int overlap = windows.overlap_px > 0 ? windows.overlap_px : own;
-  const int core = windows.window_px - 2 * overlap;
-  if (windows.overlap_px < 0 || core < 1) {
+void refine_windowed(const CrfPicture& picture, float* result, const CrfOptions& options, const CrfWindowOptions& windows) {
+  check(picture, options);
+  const int overlap = windows.overlap_px > 0 ? windows.overlap_px : static_cast<int>(std::ceil(3 * options.bilat_sxy_px));
+  if (windows.overlap_px < 0 || windows.window_px <= 2 * overlap) {
     throw std::invalid_argument("CRF: windows of " + std::to_string(windows.window_px) +
                                 " px leave nothing within an overlap of " + std::to_string(overlap) + " px");
   }
-  const int step_x = part_of(width, core, windows.window_px), step_y = part_of(height, core, windows.window_px);
-  LargeVector<std::uint8_t> rgb, has_data;
-  LargeVector<float> probability, refined;
-  for (int y = 0; y < height; y += step_y) {
-    for (int x = 0; x < width; x += step_x) {
-      const CrfWindow inner{x, y, std::min(step_x, width - x), std::min(step_y, height - y)};
-      const int left = std::max(0, x - overlap), top = std::max(0, y - overlap);
-      const CrfWindow outer{left, top, std::min(width, x + inner.width + overlap) - left,
-                            std::min(height, y + inner.height + overlap) - top};
-      const auto pixels = static_cast<std::size_t>(outer.width) * static_cast<std::size_t>(outer.height);
-      rgb.assign(3 * pixels, 0);
-      probability.assign(pixels, 0.0f);
-      has_data.assign(pixels, 1);
-      read(outer, rgb.data(), probability.data(), has_data.data());
-      refined.resize(pixels);
-      const Guide guide{rgb.data(), probability.data(), has_data.data(), outer.height, outer.width, left, top};
-      check(guide, options);
-      refine_guide(guide, options, refined.data());
-      for (int row = 0; row < inner.height; ++row) {  // the inner part moves to the front
-        const float* from = refined.data() + static_cast<std::ptrdiff_t>(y - top + row) * outer.width + (x - left);
-        std::copy_n(from, inner.width, refined.data() + static_cast<std::ptrdiff_t>(row) * inner.width);
-      }
-      write(inner, refined.data());
-    }
+  std::copy_n(picture.probability, pixels_of(picture), result);
+  for (const CrfPart& part : plan_crf_windows(picture.has_data, picture.height, picture.width, overlap, windows.window_px)) {
+    refine_part(picture, part, options, result);
   }
 }
 

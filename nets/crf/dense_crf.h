@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
+
+#include "nets/crf/crf_windows.h"
 
 namespace clmnet::nets {
 
@@ -22,36 +23,25 @@ struct CrfOptions {
   int threads = 0;            ///< 0: as many as the machine has; the result does not depend on it
 };
 
-/// Refines a foreground probability with the picture as guide. Time and memory are linear in the pixels (about 90
+/// A picture and what is known of it; rows from the top.
+struct CrfPicture {
+  const std::uint8_t* rgb = nullptr;       ///< height * width * 3
+  const float* probability = nullptr;      ///< height * width, of the foreground, from 0 to 1, also where there is no data
+  const std::uint8_t* has_data = nullptr;  ///< height * width or null; where 0 the pixel takes no part and keeps its probability
+  int height = 0, width = 0;
+};
+
+/// Refines a foreground probability with the picture as guide. Time and memory are linear in the pixels that take part (about 90
 /// bytes each).
-/// rgb          height * width * 3, rows from the top
-/// probability  height * width, from 0 to 1, also where there is no data
-/// has_data     height * width or null; where 0 the pixel takes no part and keeps its probability
-/// Result       height * width, from 0 to 1
+/// Result: height * width, from 0 to 1.
 /// Throws std::invalid_argument for sizes below 1, standard deviations not above 0, negative weights, a probability
 /// outside 0 to 1, and a picture of more than about 9000 standard deviations across (refine it in windows).
-std::vector<float> refine(const std::uint8_t* rgb, const float* probability, int height, int width,
-                          const CrfOptions& options, const std::uint8_t* has_data = nullptr);
+std::vector<float> refine(const CrfPicture& picture, const CrfOptions& options);
 
-/// A part of a picture, in its pixels.
-struct CrfWindow {
-  int x = 0, y = 0, width = 0, height = 0;
-};
-
-struct CrfWindowOptions {
-  int window_px = 2048;  ///< edge of what is worked on at once, overlap included: about 0.4 GB
-  int overlap_px = 0;    ///< margin that is computed and thrown away; 0: three bilat_sxy_px
-};
-
-/// Fills `rgb`, `probability` and `has_data` (all ones before the call) of one window.
-using CrfReader = std::function<void(const CrfWindow&, std::uint8_t* rgb, float* probability, std::uint8_t* has_data)>;
-/// Takes the refined probability of one part; every pixel comes once, parts come row by row.
-using CrfWriter = std::function<void(const CrfWindow&, const float* probability)>;
-
-/// As refine, window after window, so that memory follows the window and not the picture. The lattice is anchored at
-/// the picture's origin, so a window sees the same lattice as the whole; what differs is what lies beyond the overlap.
+/// As refine, window after window (plan_crf_windows), so that memory follows the window and not the picture. The lattice is anchored
+/// at the picture's origin, so a window sees the same lattice as the whole; what differs is what lies beyond the overlap.
+/// result: height * width, of the caller.
 /// Throws std::invalid_argument as refine does, and when the overlap leaves less than one pixel of a window.
-void refine_windowed(int height, int width, const CrfReader& read, const CrfWriter& write, const CrfOptions& options,
-                     const CrfWindowOptions& windows = {});
+void refine_windowed(const CrfPicture& picture, float* result, const CrfOptions& options, const CrfWindowOptions& windows = {});
 
 }  // namespace clmnet::nets

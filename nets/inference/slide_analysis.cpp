@@ -171,7 +171,7 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
   out.timings.tiles = seconds_since(started);
   out.timings.waiting_for_tiles = stats.waiting_for_decode_seconds;
   out.overview = overview.get();
-  out.raw = stitcher.result();
+  out.raw = stitcher.take();
   keep_tissue(out.tissue.mask, out.raw);
   table.finish(out);
 }
@@ -179,22 +179,11 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
 /// The fused map after the CRF, window by window.
 cv::Mat refine_map(const wsi::ProbabilityMap& raw, const cv::Mat& overview, const CrfOptions& crf) {
   const cv::Mat& before = raw.probability[0];
-  cv::Mat after(before.size(), CV_32F, cv::Scalar(0));
-  const auto read = [&](const CrfWindow& w, std::uint8_t* rgb, float* probability, std::uint8_t* has_data) {
-    for (int y = 0; y < w.height; ++y) {
-      const auto row = static_cast<std::size_t>(y) * w.width;
-      std::memcpy(rgb + row * 3, overview.ptr(w.y + y) + static_cast<std::ptrdiff_t>(w.x) * 3, static_cast<std::size_t>(w.width) * 3);
-      std::memcpy(probability + row, before.ptr<float>(w.y + y) + w.x, static_cast<std::size_t>(w.width) * sizeof(float));
-      std::memcpy(has_data + row, raw.valid.ptr(w.y + y) + w.x, static_cast<std::size_t>(w.width));
-    }
-  };
-  const auto write = [&](const CrfWindow& w, const float* probability) {
-    for (int y = 0; y < w.height; ++y) {
-      std::memcpy(after.ptr<float>(w.y + y) + w.x, probability + static_cast<std::size_t>(y) * w.width,
-                  static_cast<std::size_t>(w.width) * sizeof(float));
-    }
-  };
-  refine_windowed(before.rows, before.cols, read, write, crf);
+  if (!before.isContinuous() || !overview.isContinuous() || !raw.valid.isContinuous()) {
+    throw std::invalid_argument("refine_map: rows must follow each other");
+  }
+  cv::Mat after(before.size(), CV_32F);
+  refine_windowed({overview.ptr(), before.ptr<float>(), raw.valid.ptr(), before.rows, before.cols}, after.ptr<float>(), crf);
   return after;
 }
 

@@ -53,7 +53,7 @@ CrfChoice choose_crf(const ValidationOutputs& outputs, ModelConfig& config) {
     for (std::int64_t i = 0; i < images; ++i) {
       if (std::all_of(mask_of(i), mask_of(i) + pixels, [](std::int64_t truth) { return truth < 0; })) continue;
       const std::vector<float> refined =
-          refine(guide.data_ptr<std::uint8_t>() + i * pixels * 3, fused.data_ptr<float>() + i * pixels, height, width, crf);
+          refine({guide.data_ptr<std::uint8_t>() + i * pixels * 3, fused.data_ptr<float>() + i * pixels, nullptr, height, width}, crf);
       after.add(refined.data(), mask_of(i), pixels);
     }
     return after.best();

@@ -23,7 +23,7 @@ TEST(Stitcher, OneTileOverOnePixelEach) {
   for (int i = 0; i < 16; ++i) map[static_cast<std::size_t>(i)] = static_cast<float>(i) / 16;
   const TileSpec tile{{4, 2}, 0, 0};
   stitcher.add({&tile, 1}, map, 4, 4);
-  const auto result = stitcher.result();
+  const auto result = stitcher.take();
   for (int y = 0; y < 8; ++y) {
     for (int x = 0; x < 8; ++x) {
       const bool inside = x >= 4 && y >= 2 && y < 6;
@@ -54,7 +54,7 @@ TEST_P(PlaneTest, APlaneComesBackWithoutShiftOrSeam) {
     }
     stitcher.add({&tile, 1}, map, output, output);
   }
-  const auto result = stitcher.result();
+  const auto result = stitcher.take();
   const auto& geometry = result.geometry;
   EXPECT_EQ(cv::countNonZero(result.valid), static_cast<int>(result.valid.total()));
   // The window tilts the weights inside a tile's map pixel, and bilinear is flat in the outer half of edge pixels.
@@ -79,7 +79,7 @@ TEST(Stitcher, OverlapBlendsWithoutASeam) {
   std::vector<float> maps(2 * 64 * 64, 0.0F);
   std::fill(maps.begin() + 64 * 64, maps.end(), 1.0F);
   stitcher.add(tiles, maps, 64, 64);
-  const auto map = stitcher.result().probability[0];
+  const auto map = stitcher.take().probability[0];
   EXPECT_NEAR(map.at<float>(30, 47) + map.at<float>(30, 48), 1, 1e-4);
   for (int x = 1; x < 96; ++x) {
     EXPECT_LT(std::abs(map.at<float>(30, x) - map.at<float>(30, x - 1)), 0.06) << x;
@@ -94,7 +94,7 @@ TEST(Stitcher, IncompleteAndNotFiniteTilesAreLeftOut) {
   maps[40] = std::numeric_limits<float>::quiet_NaN();
   const std::vector<std::uint8_t> complete{1, 0, 1};
   stitcher.add(tiles, maps, 4, 4, complete);
-  const auto result = stitcher.result();
+  const auto result = stitcher.take();
   EXPECT_EQ(result.valid.at<uchar>(1, 1), 255);
   EXPECT_EQ(result.valid.at<uchar>(1, 5), 0);
   EXPECT_EQ(result.valid.at<uchar>(1, 9), 0);
@@ -103,7 +103,7 @@ TEST(Stitcher, IncompleteAndNotFiniteTilesAreLeftOut) {
 }
 
 TEST(Stitcher, NothingAddedIsAllWithoutData) {
-  const auto result = Stitcher({100, 50}, {1, 1}, options(16, 1, 2)).result();
+  const auto result = Stitcher({100, 50}, {1, 1}, options(16, 1, 2)).take();
   EXPECT_EQ(cv::countNonZero(result.valid), 0);
   EXPECT_EQ(cv::countNonZero(result.probability[0]), 0);
 }
@@ -113,7 +113,7 @@ TEST(Stitcher, ZeroProbabilityIsData) {
   const TileSpec tile;
   const std::vector<float> score{0.0F};
   stitcher.add({&tile, 1}, score, 1, 1);
-  EXPECT_EQ(cv::countNonZero(stitcher.result().valid), 64);
+  EXPECT_EQ(cv::countNonZero(stitcher.take().valid), 64);
 }
 
 TEST(Stitcher, ChannelsStayApartAndTheOverhangIsCut) {
@@ -121,7 +121,7 @@ TEST(Stitcher, ChannelsStayApartAndTheOverhangIsCut) {
   const TileSpec tile{{6, 6}, 0, 0};
   const std::vector<float> maps{0.25F, 0.75F};
   stitcher.add({&tile, 1}, maps, 1, 1);
-  const auto result = stitcher.result();
+  const auto result = stitcher.take();
   EXPECT_EQ(cv::countNonZero(result.valid), 16);
   EXPECT_NEAR(result.probability[0].at<float>(9, 9), 0.25, 1e-6);
   EXPECT_NEAR(result.probability[1].at<float>(9, 9), 0.75, 1e-6);
@@ -133,7 +133,7 @@ TEST(Stitcher, TheOrderOfTilesDoesNotMatter) {
   const auto score = [](const TileSpec& tile) { return std::vector<float>{static_cast<float>((tile.column * 7 + tile.row * 3) % 10) / 10}; };
   for (const auto& tile : tiles) forward.add({&tile, 1}, score(tile), 1, 1);
   for (auto tile = tiles.rbegin(); tile != tiles.rend(); ++tile) backward.add({&*tile, 1}, score(*tile), 1, 1);
-  EXPECT_LT(cv::norm(forward.result().probability[0], backward.result().probability[0], cv::NORM_INF), 1e-5);
+  EXPECT_LT(cv::norm(forward.take().probability[0], backward.take().probability[0], cv::NORM_INF), 1e-5);
 }
 
 TEST(Stitcher, SizesThatDoNotFitAreTheCallersBug) {

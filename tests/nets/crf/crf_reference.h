@@ -17,6 +17,8 @@ struct CrfReference {
   std::vector<float> probability, refined;
   CrfOptions options;
   double seconds_pydensecrf = 0;
+
+  CrfPicture picture() const { return {rgb.data(), probability.data(), nullptr, height, width}; }
 };
 
 /// The folder of expected values: CLMNET_REFERENCE, else ../shared/ref beside the sources.

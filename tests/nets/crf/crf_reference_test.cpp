@@ -16,8 +16,7 @@ TEST_P(CrfAgainstPydensecrf, MeanAndMask) {
   const auto reference = load_crf_reference(GetParam());
   if (!reference) GTEST_SKIP() << crf_reference_folder() << " is not there; set CLMNET_REFERENCE";
   const auto begin = std::chrono::steady_clock::now();
-  const std::vector<float> got = refine(reference->rgb.data(), reference->probability.data(), reference->height,
-                                        reference->width, reference->options);
+  const std::vector<float> got = refine(reference->picture(), reference->options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   double sum = 0, changed = 0, agree = 0;
   const auto n = static_cast<double>(got.size());
@@ -38,30 +37,14 @@ TEST_P(CrfAgainstPydensecrf, MeanAndMask) {
 TEST_P(CrfAgainstPydensecrf, InWindows) {
   const auto reference = load_crf_reference(GetParam());
   if (!reference) GTEST_SKIP() << crf_reference_folder() << " is not there; set CLMNET_REFERENCE";
+  std::vector<float> got(reference->refined.size());
+  refine_windowed(reference->picture(), got.data(), reference->options, {800, 0});
   double sum = 0, agree = 0;
-  const auto at = [&](const CrfWindow& w, int y) {
-    return static_cast<std::size_t>((w.y + y) * reference->width + w.x);
-  };
-  refine_windowed(
-      reference->height, reference->width,
-      [&](const CrfWindow& w, std::uint8_t* rgb, float* probability, std::uint8_t*) {
-        for (int y = 0; y < w.height; ++y) {
-          rgb = std::copy_n(reference->rgb.data() + 3 * at(w, y), 3 * w.width, rgb);
-          probability = std::copy_n(reference->probability.data() + at(w, y), w.width, probability);
-        }
-      },
-      [&](const CrfWindow& w, const float* probability) {
-        for (int y = 0; y < w.height; ++y) {
-          for (int x = 0; x < w.width; ++x) {
-            const float want = reference->refined[at(w, y) + static_cast<std::size_t>(x)];
-            const float got = *probability++;
-            sum += std::abs(got - want);
-            agree += (got > 0.5f) == (want > 0.5f);
-          }
-        }
-      },
-      reference->options, {800, 0});
-  const auto n = static_cast<double>(reference->refined.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    sum += std::abs(got[i] - reference->refined[i]);
+    agree += (got[i] > 0.5f) == (reference->refined[i] > 0.5f);
+  }
+  const auto n = static_cast<double>(got.size());
   EXPECT_LE(sum / n, 0.01);
   EXPECT_GE(agree / n, 0.995);
 }
