@@ -113,7 +113,7 @@ MemberConfig read_member(const Reader& in, std::int64_t classes) {
 
 CrfOptions read_crf(const Reader& in) {
   CrfOptions crf;
-  crf.gauss_sxy_px = in.number("gauss_sxy_px", 0.1, 1000);
+  crf.gauss_sxy_px = in.number("gauss_sxy_px", 0.5, 1000);
   crf.gauss_weight = in.number("gauss_weight", 0, 1000);
   crf.bilat_sxy_px = in.number("bilat_sxy_px", 0.1, 1000);
   crf.bilat_srgb = in.number("bilat_srgb", 0.1, 1000);

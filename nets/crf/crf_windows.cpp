@@ -21,7 +21,8 @@ class Planner {
     const std::optional<CrfWindow> core = bounds(area);
     if (!core) return;
     const CrfWindow around = with_margin(*core);
-    if (std::max(around.width, around.height) <= 2 * window_ && pixels_in(around) <= std::int64_t{window_} * window_) {
+    const std::int64_t most = std::int64_t{window_} * window_, all = std::int64_t{around.width} * around.height;
+    if (std::max(around.width, around.height) <= 2 * window_ && all <= 2 * most && pixels_in(around) <= most) {
       parts_.push_back({*core, around});
       return;
     }

@@ -11,11 +11,11 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include "nets/crf/permutohedral.h"
+#include "nets/crf/planar_lattice.h"
 
 namespace clmnet::nets {
 namespace {
 
-using Gaussian = lattice::Permutohedral<2>;
 using Bilateral = lattice::Permutohedral<5>;
 using lattice::LargeVector;
 
@@ -57,6 +57,7 @@ void check(const CrfPicture& picture, const CrfOptions& options) {
   if (!(options.gauss_sxy_px > 0) || !(options.bilat_sxy_px > 0) || !(options.bilat_srgb > 0)) {
     throw std::invalid_argument("CRF: standard deviations must be above 0");
   }
+  if (options.gauss_sxy_px < 0.5) throw std::invalid_argument("CRF: the Gaussian kernel's deviation is below half a pixel");
   if (!(options.gauss_weight >= 0) || !(options.bilat_weight >= 0)) {
     throw std::invalid_argument("CRF: weights must not be negative");
   }
@@ -100,11 +101,17 @@ std::vector<std::size_t> cut_into_strips(std::size_t pixels) {
 template <int N>
 lattice::Lanes<N> features_of(const Guide& guide, const std::uint32_t* pixel, int count, float per_px, float per_grey) {
   lattice::Lanes<N> features = {};
-  std::uint32_t row = *pixel / guide.pitch, row_begin = row * guide.pitch;
+  const std::uint32_t row = *pixel / guide.pitch, row_begin = row * guide.pitch;
+  if (pixel[count - 1] - row_begin < guide.pitch) {
+    for (int lane = 0; lane < count; ++lane) features[0][lane] = static_cast<float>(pixel[lane] - row_begin) * per_px;
+    features[1].fill(static_cast<float>(row) * per_px);
+  } else {
+    for (int lane = 0; lane < count; ++lane) {
+      features[0][lane] = static_cast<float>(pixel[lane] % guide.pitch) * per_px;
+      features[1][lane] = static_cast<float>(pixel[lane] / guide.pitch) * per_px;
+    }
+  }
   for (int lane = 0; lane < count; ++lane) {
-    for (; pixel[lane] - row_begin >= guide.pitch; row_begin += guide.pitch) ++row;
-    features[0][lane] = static_cast<float>(pixel[lane] - row_begin) * per_px;
-    features[1][lane] = static_cast<float>(row) * per_px;
     if constexpr (N == 5) {
       const std::uint8_t* rgb = guide.rgb + std::size_t{3} * pixel[lane];
       for (std::size_t c = 0; c < 3; ++c) features[2 + c][lane] = static_cast<float>(rgb[c]) * per_grey;
@@ -113,14 +120,91 @@ lattice::Lanes<N> features_of(const Guide& guide, const std::uint32_t* pixel, in
   return features;
 }
 
-Gaussian make_gaussian(const Guide& guide, const LargeVector<std::uint32_t>& pixels, const CrfOptions& options,
-                       const std::vector<std::size_t>& strips) {
-  const double scale = 1.0 / options.gauss_sxy_px;
-  const lattice::Elevation<2> elevate({guide.window.x * scale, guide.window.y * scale});
-  return Gaussian(strips, [&](std::size_t first, int count) {
-    return elevate(features_of<2>(guide, pixels.data() + first, count, static_cast<float>(scale), 0));
-  });
-}
+/// The Gaussian filter over a window's pixels, normalised as Permutohedral normalises. Corners are found anew in each pass, which takes
+/// no longer than to read them.
+class Gaussian {
+ public:
+  struct Block {
+    std::array<std::array<std::uint32_t, kBlock>, 3> local;
+    std::array<std::array<float, kBlock>, 3> weight;
+
+    float slice(std::size_t i, const float* values) const {
+      return weight[0][i] * values[local[0][i]] + weight[1][i] * values[local[1][i]] + weight[2][i] * values[local[2][i]];
+    }
+    void splat(std::size_t i, float value, float* sums) const {
+      for (std::size_t k = 0; k < 3; ++k) sums[local[k][i]] += weight[k][i] * value;
+    }
+  };
+
+  Gaussian(const Guide& guide, const LargeVector<std::uint32_t>& pixels, const CrfOptions& options, const std::vector<std::size_t>& strips)
+      : guide_(guide),
+        pixels_(pixels),
+        per_px_(1.0 / options.gauss_sxy_px),
+        elevate_({guide.window.x * per_px_, guide.window.y * per_px_}),
+        lattice_(strip_ends(strips), {position(0), position(last_pixel())}),
+        scale_(pixels.size(), 1.0f) {
+    const auto each_block = [&](const auto& body) {
+      tbb::parallel_for(std::size_t{0}, strips.size() - 1, [&](std::size_t strip) {
+        Block block;
+        for (std::size_t begin = strips[strip]; begin < strips[strip + 1]; begin += kBlock) {
+          const std::size_t count = std::min(kBlock, strips[strip + 1] - begin);
+          find(strip, begin, count, block);
+          body(strip, begin, count, block);
+        }
+      });
+    };
+    each_block([&](std::size_t strip, std::size_t, std::size_t count, const Block& block) {
+      for (std::size_t i = 0; i < count; ++i) block.splat(i, 1.0f, splat_buffer(strip));
+    });
+    lattice_.touch();
+    each_block([&](std::size_t strip, std::size_t begin, std::size_t count, const Block& block) {
+      for (std::size_t i = 0; i < count; ++i) scale_[begin + i] = 1.0f / std::sqrt(block.slice(i, slice_buffer(strip)) + 1e-20f);
+    });
+  }
+
+  void filter() { lattice_.filter(); }
+  float* splat_buffer(std::size_t strip) { return lattice_.splat_buffer(strip); }
+  const float* slice_buffer(std::size_t strip) const { return lattice_.slice_buffer(strip); }
+
+  /// Corners of up to kBlock pixels of a strip.
+  void find(std::size_t strip, std::size_t begin, std::size_t count, Block& block) const {
+    using lattice::kLanes;
+    for (std::size_t first = 0; first < count; first += kLanes) {
+      const std::size_t lanes = std::min<std::size_t>(kLanes, count - first);
+      const auto corners = lattice_.corners(strip, elevated(pixels_.data() + begin + first, static_cast<int>(lanes)));
+      for (std::size_t k = 0; k < 3; ++k) {
+        std::copy_n(corners.local[k].data(), lanes, block.local[k].data() + first);
+        for (std::size_t lane = 0; lane < lanes; ++lane) block.weight[k][first + lane] = corners.weight[k][lane] * scale_[begin + first + lane];
+      }
+    }
+  }
+
+ private:
+  using Position = lattice::PlanarLattice::Position;
+
+  lattice::Lanes<3> elevated(const std::uint32_t* pixel, int count) const {
+    return elevate_(features_of<2>(guide_, pixel, count, static_cast<float>(per_px_), 0));
+  }
+  Position position(std::uint32_t pixel) const {
+    const lattice::Lanes<3> at = elevated(&pixel, 1);
+    return {at[0][0], at[1][0], at[2][0]};
+  }
+  std::uint32_t last_pixel() const {
+    return static_cast<std::uint32_t>(guide_.window.height - 1) * guide_.pitch + static_cast<std::uint32_t>(guide_.window.width - 1);
+  }
+  std::vector<std::array<Position, 2>> strip_ends(const std::vector<std::size_t>& strips) const {
+    std::vector<std::array<Position, 2>> ends;
+    for (std::size_t i = 0; i + 1 < strips.size(); ++i) ends.push_back({position(pixels_[strips[i]]), position(pixels_[strips[i + 1] - 1])});
+    return ends;
+  }
+
+  const Guide& guide_;
+  const LargeVector<std::uint32_t>& pixels_;
+  double per_px_;
+  lattice::Elevation<2> elevate_;
+  lattice::PlanarLattice lattice_;
+  LargeVector<float> scale_;  // by place in the list
+};
 
 Bilateral make_bilateral(const Guide& guide, const LargeVector<std::uint32_t>& pixels, const CrfOptions& options,
                          const std::vector<std::size_t>& strips) {
@@ -170,7 +254,7 @@ class MeanField {
         unary_(pixels_.size()) {
     // Beside each other, since parts of each are one core's work.
     tbb::parallel_invoke([&] { bilateral_.emplace(make_bilateral(guide, pixels_, options, strips_)); },
-                         [&] { gaussian_.emplace(make_gaussian(guide, pixels_, options, strips_)); });
+                         [&] { gaussian_.emplace(guide_, pixels_, options, strips_); });
     const double clip = options.clip;
     each_strip([&](std::size_t strip) {
       for (std::size_t i = strips_[strip]; i < strips_[strip + 1]; ++i) {
@@ -211,12 +295,14 @@ class MeanField {
     float* gauss_sums = gaussian_->splat_buffer(strip);
     float* bilat_sums = bilateral_->splat_buffer(strip);
     std::array<float, kBlock> m;
+    Gaussian::Block near;
     for (std::size_t begin = strips_[strip]; begin < strips_[strip + 1]; begin += kBlock) {
       const std::size_t count = std::min(kBlock, strips_[strip + 1] - begin);
+      gaussian_->find(strip, begin, count, near);
       for (std::size_t i = 0; i < count; ++i) {
         m[i] = unary_[begin + i];
         if (!now.sliced) continue;
-        m[i] += gauss_weight * slice<Gaussian::kCorners>(gaussian_->corners(begin + i), gauss_values) +
+        m[i] += gauss_weight * near.slice(i, gauss_values) +
                 bilat_weight * slice<Bilateral::kCorners>(bilateral_->corners(begin + i), bilat_values);
       }
       for (std::size_t i = 0; i < count; ++i) m[i] = tanh_of_half(m[i]);
@@ -228,7 +314,7 @@ class MeanField {
         continue;
       }
       for (std::size_t i = 0; i < count; ++i) {
-        splat<Gaussian::kCorners>(gaussian_->corners(begin + i), m[i], gauss_sums);
+        near.splat(i, m[i], gauss_sums);
         splat<Bilateral::kCorners>(bilateral_->corners(begin + i), m[i], bilat_sums);
       }
     }

@@ -13,7 +13,7 @@ namespace clmnet::nets {
 /// Krähenbühl and Koltun 2011, arXiv:1210.5644; Adams, Baek and Davis 2010.
 /// Same results as pydensecrf2 with DIAG_KERNEL and NORMALIZE_SYMMETRIC.
 struct CrfOptions {
-  double gauss_sxy_px = 3;    ///< standard deviation of position in the Gaussian kernel
+  double gauss_sxy_px = 3;    ///< standard deviation of position in the Gaussian kernel, from half a pixel
   double gauss_weight = 3;
   double bilat_sxy_px = 60;   ///< standard deviation of position in the bilateral kernel
   double bilat_srgb = 10;     ///< standard deviation of colour, in grey levels of 0 to 255
@@ -34,7 +34,7 @@ struct CrfPicture {
 /// Refines a foreground probability with the picture as guide. Time and memory are linear in the pixels that take part (about 90
 /// bytes each).
 /// Result: height * width, from 0 to 1.
-/// Throws std::invalid_argument for sizes below 1, standard deviations not above 0, negative weights, a probability
+/// Throws std::invalid_argument for sizes below 1, standard deviations that are too small, negative weights, a probability
 /// outside 0 to 1, and a picture of more than about 9000 standard deviations across (refine it in windows).
 std::vector<float> refine(const CrfPicture& picture, const CrfOptions& options);
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace clmnet::nets::lattice {
@@ -31,6 +32,12 @@ struct LargePages {
     return static_cast<T*>(memory);
   }
   void deallocate(T* memory, std::size_t) { std::free(memory); }
+
+  /// What comes without a value is left as the memory is: filled in parallel, its first touch is no longer one core's work.
+  template <typename Element>
+  void construct(Element* place) { ::new (static_cast<void*>(place)) Element; }
+  template <typename Element, typename... Arguments>
+  void construct(Element* place, Arguments&&... arguments) { ::new (static_cast<void*>(place)) Element(std::forward<Arguments>(arguments)...); }
 };
 
 template <typename T>

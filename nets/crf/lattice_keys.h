@@ -56,19 +56,28 @@ constexpr std::array<Key, D + 1> axis_steps() {
   return steps;
 }
 
+inline std::uint64_t hash_of(const Key& key) {
+  std::uint64_t hash = (key.low ^ (std::uint64_t{key.high} * 0xc2b2ae3d27d4eb4full)) * 0x9e3779b97f4a7c15ull;
+  hash ^= hash >> 29;
+  return hash * 0x94d049bb133111ebull;
+}
+
 /// Points by number, from 1 in the order they came; 0 stands for none. Open addressing, at most half full.
 class PointTable {
  public:
   explicit PointTable(std::size_t expected = 1024) {
     while ((std::size_t{1} << bits_) < 2 * expected) ++bits_;
-    slots_.resize(std::size_t{1} << bits_);
+    slots_.assign(std::size_t{1} << bits_, Slot{});
+    keys_.reserve(expected);
     keys_.resize(1);
   }
 
   /// The points by number, of which the first is nobody; the table is then empty and keeps its memory.
   std::vector<Key> take() {
     std::fill(slots_.begin(), slots_.end(), Slot{});
-    std::vector<Key> keys(1);
+    std::vector<Key> keys;
+    keys.reserve(keys_.size());  // the next will be about as many
+    keys.resize(1);
     keys_.swap(keys);
     return keys;
   }
@@ -106,11 +115,7 @@ class PointTable {
     std::uint32_t number = 0;
   };
 
-  std::size_t home(const Key& key) const {
-    std::uint64_t hash = (key.low ^ (std::uint64_t{key.high} * 0xc2b2ae3d27d4eb4full)) * 0x9e3779b97f4a7c15ull;
-    hash ^= hash >> 29;
-    return static_cast<std::size_t>((hash * 0x94d049bb133111ebull) >> (64 - bits_));
-  }
+  std::size_t home(const Key& key) const { return static_cast<std::size_t>(hash_of(key) >> (64 - bits_)); }
 
   void grow() {
     ++bits_;

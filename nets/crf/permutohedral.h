@@ -83,7 +83,7 @@ class Permutohedral {
 
  private:
   struct Neighbours {
-    std::uint32_t up = 0, down = 0;
+    std::uint32_t up, down;
   };
 
   template <typename Body>
@@ -91,6 +91,12 @@ class Permutohedral {
     tbb::parallel_for(tbb::blocked_range<std::size_t>(0, count, 8192), [&](const auto& range) {
       for (std::size_t i = range.begin(); i != range.end(); ++i) body(i);
     });
+  }
+
+  template <typename Number>
+  static void fill_with_zeros(LargeVector<Number>& numbers, std::size_t count) {
+    numbers.resize(count);
+    each(count, [&](std::size_t i) { numbers[i] = {}; });
   }
 
   template <typename Positions>
@@ -114,62 +120,96 @@ class Permutohedral {
     }
   }
 
-  /// Numbers the points of all strips together, in the order of strips, and finds each point's neighbours.
+  /// Part of all points by their hash, each of which is numbered by itself, so that parts are joined beside each other. How many there
+  /// are decides on the order of points and thus on nothing that is seen.
+  static constexpr std::size_t kParts = 8;
+  struct Part {
+    PointTable table{0};
+    LargeVector<std::uint32_t> members;  // local numbers of its points, in the order of strips
+    std::uint32_t first = 0;             // global number of its first point
+    std::size_t first_source = 0;
+  };
+  static std::size_t part_of(const Key& key) { return (hash_of(key) >> 16) % kParts; }
+
+  /// Numbers the points of all strips together and finds each point's neighbours.
   void join(const std::vector<std::vector<Key>>& points) {
     std::size_t locals = 0;
     for (const auto& strip : points) {
       local_begin_.push_back(locals);
       locals += strip.size();
     }
-    PointTable all(locals);
-    global_.assign(locals, 0);
-    std::vector<std::uint32_t> count;
+    fill_with_zeros(global_, locals);
+    std::array<Part, kParts> parts;
+    tbb::parallel_for(std::size_t{0}, kParts, [&](std::size_t p) { number_part(points, p, locals / kParts, parts[p]); });
+    std::uint32_t first = 1;
+    std::size_t first_source = 0;
+    for (Part& part : parts) {
+      part.first = first;
+      part.first_source = first_source;
+      first += static_cast<std::uint32_t>(part.table.size() - 1);
+      first_source += part.members.size();
+    }
+    source_begin_.resize(first + std::size_t{1});
+    source_begin_[0] = 0;
+    source_begin_[first] = static_cast<std::uint32_t>(first_source);
+    sources_.resize(first_source);
+    tbb::parallel_for(std::size_t{0}, kParts, [&](std::size_t p) { list_sources(parts[p]); });
+    find_neighbours(parts, first);
+    for (auto* values : {&value_, &blurred_}) fill_with_zeros(*values, first);
+    for (auto* values : {&splat_, &slice_}) fill_with_zeros(*values, locals);
+  }
+
+  /// global_ holds numbers within the part until its sources are listed.
+  void number_part(const std::vector<std::vector<Key>>& points, std::size_t p, std::size_t expected, Part& part) {
+    part.table = PointTable(expected);
+    part.members.reserve(expected);
     for (std::size_t strip = 0; strip < points.size(); ++strip) {
       const std::vector<Key>& own = points[strip];
       for (std::size_t local = 1; local < own.size(); ++local) {
-        if (local + kAhead < own.size()) all.prefetch(own[local + kAhead]);
-        const std::uint32_t point = all.find_or_add(own[local]);
-        global_[local_begin_[strip] + local] = point;
-        if (point >= count.size()) count.resize(point + std::size_t{1}, 0);
-        ++count[point];
+        if (local + kAhead < own.size() && part_of(own[local + kAhead]) == p) part.table.prefetch(own[local + kAhead]);
+        if (part_of(own[local]) != p) continue;
+        const std::size_t member = local_begin_[strip] + local;
+        global_[member] = part.table.find_or_add(own[local]);
+        part.members.push_back(static_cast<std::uint32_t>(member));
       }
     }
-    count.resize(all.size(), 0);
-    source_begin_.assign(all.size() + 1, 0);
-    for (std::size_t point = 0; point < all.size(); ++point) {
-      source_begin_[point + 1] = source_begin_[point] + count[point];
-    }
-    sources_.resize(source_begin_.back());
-    std::vector<std::size_t> next(source_begin_.begin(), source_begin_.end() - 1);
-    for (std::size_t local = 0; local < locals; ++local) {
-      if (global_[local] != 0) sources_[next[global_[local]]++] = static_cast<std::uint32_t>(local);
-    }
-    find_neighbours(all);
-    value_.assign(all.size(), 0.0f);
-    blurred_.assign(all.size(), 0.0f);
-    splat_.assign(locals, 0.0f);
-    slice_.assign(locals, 0.0f);
   }
 
-  void find_neighbours(const PointTable& all) {
-    neighbours_.assign(static_cast<std::size_t>(D + 1) * all.size(), {});
+  void list_sources(Part& part) {
+    std::vector<std::uint32_t> next(part.table.size() + 1, 0);  // by number within the part: how many, then where the next one goes
+    for (const std::uint32_t member : part.members) ++next[global_[member] + 1];
+    next[0] = next[1] = static_cast<std::uint32_t>(part.first_source);
+    for (std::size_t number = 2; number < next.size(); ++number) next[number] += next[number - 1];
+    for (std::size_t number = 1; number < part.table.size(); ++number) source_begin_[part.first + number - 1] = next[number];
+    for (const std::uint32_t member : part.members) {
+      sources_[next[global_[member]]++] = member;
+      global_[member] += part.first - 1;
+    }
+  }
+
+  void find_neighbours(const std::array<Part, kParts>& parts, std::size_t points) {
+    fill_with_zeros(neighbours_, static_cast<std::size_t>(D + 1) * points);
     constexpr std::array<Key, D + 1> kSteps = axis_steps<D>();
-    each(all.size() - 1, [&](std::size_t i) {
-      const auto point = static_cast<std::uint32_t>(i + 1);
-      std::array<Key, D + 1> up;
-      for (int axis = 0; axis <= D; ++axis) {
-        up[axis] = all[point] + kSteps[axis];
-        all.prefetch(up[axis]);
-      }
-      for (int axis = 0; axis <= D; ++axis) {
-        const std::uint32_t found = all.find(up[axis]);
-        if (found == 0) continue;
-        // One search serves both ends, and no other point writes to these two places.
-        Neighbours* neighbours = neighbours_.data() + static_cast<std::size_t>(axis) * all.size();
-        neighbours[point].up = found;
-        neighbours[found].down = point;
-      }
-    });
+    for (const Part& part : parts) {
+      each(part.table.size() - 1, [&](std::size_t i) {
+        const auto point = part.first + static_cast<std::uint32_t>(i);
+        std::array<Key, D + 1> up;
+        for (int axis = 0; axis <= D; ++axis) {
+          up[axis] = part.table[i + 1] + kSteps[axis];
+          parts[part_of(up[axis])].table.prefetch(up[axis]);
+        }
+        for (int axis = 0; axis <= D; ++axis) {
+          const Part& other = parts[part_of(up[axis])];
+          const std::uint32_t number = other.table.find(up[axis]);
+          if (number == 0) continue;
+          const std::uint32_t found = other.first + number - 1;
+          // One search serves both ends, and no other point writes to these two places.
+          Neighbours* neighbours = neighbours_.data() + static_cast<std::size_t>(axis) * points;
+          neighbours[point].up = found;
+          neighbours[found].down = point;
+        }
+      });
+    }
   }
 
   /// Scales the corner weights so that splat, filter, slice applies N^-1/2 K N^-1/2, with N the row sums of K.
@@ -198,7 +238,7 @@ class Permutohedral {
   std::unique_ptr<Corner[], Free> corners_;
   std::vector<std::size_t> local_begin_;       // of each strip in the arrays by local number
   LargeVector<std::uint32_t> global_;          // local -> global number
-  LargeVector<std::size_t> source_begin_;      // global number -> its locals, ...
+  LargeVector<std::uint32_t> source_begin_;     // global number -> its locals, ...
   LargeVector<std::uint32_t> sources_;         // ... in the order of strips
   LargeVector<Neighbours> neighbours_;         // axis by axis
   LargeVector<float> splat_, slice_;           // by local number

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include <oneapi/tbb/parallel_for_each.h>
+#include <oneapi/tbb/task_group.h>
 #include <opencv2/imgproc.hpp>
 
 #include "nets/crf/dense_crf.h"
@@ -146,6 +147,22 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
     stream.release = [&pinned](std::uint8_t* memory) { pinned.release(memory); };
   }
   const std::optional<wsi::StainNormaliser> stain = fit_stain(slide, model, grid, out);
+  // One batch is put together beside the networks' next one; LibTorch's own threads belong to the networks alone.
+  struct Done {
+    Prediction said;
+    std::vector<float> maps;
+    std::vector<wsi::TileSpec> tiles;
+    std::vector<std::uint8_t> complete;
+  };
+  const auto keep = [&](const Done& batch) {
+    const cv::Size map(static_cast<int>(batch.said.map.size(2)), static_cast<int>(batch.said.map.size(1)));
+    stitcher.add(batch.tiles, batch.maps, map.height, map.width, batch.complete);
+    for (std::size_t i = 0; i < batch.tiles.size(); ++i) {
+      (batch.complete[i] != 0 ? out.tiles : out.incomplete).push_back(batch.tiles[i]);
+      if (batch.complete[i] != 0) table.add(batch.said, static_cast<std::int64_t>(i));
+    }
+  };
+  tbb::task_group keeping;
   const auto started = Clock::now();
   const wsi::StreamStats stats = wsi::for_each_batch(slide, grid, stream, [&](wsi::TileBatch& batch) {
     const auto count = static_cast<std::int64_t>(batch.tiles.size());
@@ -157,17 +174,14 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
     const auto began = Clock::now();
     // from_blob does not own; predict copies to its device before it returns.
     const torch::Tensor rgb = torch::from_blob(pixels, {count, patch, patch, 3}, torch::kUInt8);
-    const Prediction said = ensemble.predict(rgb, map_px);
+    Prediction said = ensemble.predict(rgb, map_px);
     out.timings.networks += seconds_since(began);
-    stitcher.add(batch.tiles, stacked_maps(said), static_cast<int>(said.map.size(1)), static_cast<int>(said.map.size(2)),
-                 batch.complete);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      (batch.complete[at] ? out.tiles : out.incomplete).push_back(batch.tiles[at]);
-      if (batch.complete[at]) table.add(said, i);
-    }
+    std::vector<float> maps = stacked_maps(said);
+    keeping.wait();
+    keeping.run([&keep, done = Done{std::move(said), std::move(maps), batch.tiles, batch.complete}] { keep(done); });
     if (progress) progress(batch.first_index + batch.tiles.size(), grid.size());
   });
+  keeping.wait();
   out.timings.tiles = seconds_since(started);
   out.timings.waiting_for_tiles = stats.waiting_for_decode_seconds;
   out.overview = overview.get();

@@ -49,6 +49,7 @@ TEST(CrfWindows, HoldEveryPixelOnceAndNoneIsTooLarge) {
       for_each_pixel(part.around, [&](std::size_t i) { pixels += has_data[i] != 0; });
       EXPECT_LE(pixels, window * window);
       EXPECT_LE(std::max(part.around.width, part.around.height), 2 * window);
+      EXPECT_LE(part.around.width * part.around.height, 2 * window * window);
       EXPECT_EQ(part.around.x, std::max(0, part.core.x - kOverlap));
       EXPECT_EQ(part.around.y, std::max(0, part.core.y - kOverlap));
       EXPECT_EQ(part.around.x + part.around.width, std::min(kWidth, part.core.x + part.core.width + kOverlap));
@@ -67,7 +68,7 @@ TEST(CrfWindows, HoldEveryPixelOnceAndNoneIsTooLarge) {
 TEST(CrfWindows, ScatteredTissueNeedsOnePartWhereItIsLittle) {
   std::vector<std::uint8_t> has_data(kHeight * kWidth, 0);
   for (const int i : {7 * kWidth + 20, 290 * kWidth + 30, 150 * kWidth + 480}) has_data[static_cast<std::size_t>(i)] = 1;
-  const auto plan = plan_crf_windows(has_data.data(), kHeight, kWidth, 10, 250);
+  const auto plan = plan_crf_windows(has_data.data(), kHeight, kWidth, 10, 280);
   ASSERT_EQ(plan.size(), 1u);
   EXPECT_EQ(plan[0].core, (CrfWindow{20, 7, 461, 284}));
   EXPECT_EQ(plan[0].around, (CrfWindow{10, 0, 481, 300}));

@@ -295,6 +295,7 @@ TEST(DenseCrf, CallersMistakes) {
     EXPECT_THROW(refine(scene, options), std::invalid_argument);
   };
   refused([](CrfOptions& o) { o.gauss_sxy_px = 0; });
+  refused([](CrfOptions& o) { o.gauss_sxy_px = 0.49; });
   refused([](CrfOptions& o) { o.bilat_sxy_px = -1; });
   refused([](CrfOptions& o) { o.bilat_srgb = 0; });
   refused([](CrfOptions& o) { o.bilat_srgb = std::nan(""); });
