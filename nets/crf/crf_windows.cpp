@@ -42,7 +42,8 @@ class Planner {
 
   CrfWindow with_margin(const CrfWindow& core) const {
     const int left = std::max(0, core.x - overlap_), top = std::max(0, core.y - overlap_);
-    return {left, top, std::min(width_, core.x + core.width + overlap_) - left, std::min(height_, core.y + core.height + overlap_) - top};
+    const int right = std::min(width_, core.x + core.width + overlap_), bottom = std::min(height_, core.y + core.height + overlap_);
+    return {left, top, right - left, bottom - top};
   }
 
   const std::uint8_t* row(const CrfWindow& area, int y) const {
@@ -52,7 +53,10 @@ class Planner {
   std::int64_t pixels_in(const CrfWindow& area) const {
     if (has_data_ == nullptr) return std::int64_t{area.width} * area.height;
     std::int64_t count = 0;
-    for (int y = 0; y < area.height; ++y) count += area.width - std::count(row(area, y), row(area, y) + area.width, std::uint8_t{0});
+    for (int y = 0; y < area.height; ++y) {
+      const std::uint8_t* begin = row(area, y);
+      count += area.width - std::count(begin, begin + area.width, std::uint8_t{0});
+    }
     return count;
   }
 

@@ -34,8 +34,8 @@ struct Guide {
 
 Guide look_at(const CrfPicture& picture, const CrfWindow& window) {
   const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(window.y) * picture.width + window.x;
-  return {picture.rgb + 3 * first, picture.probability + first, picture.has_data == nullptr ? nullptr : picture.has_data + first, window,
-          static_cast<std::uint32_t>(picture.width)};
+  const std::uint8_t* has_data = picture.has_data == nullptr ? nullptr : picture.has_data + first;
+  return {picture.rgb + 3 * first, picture.probability + first, has_data, window, static_cast<std::uint32_t>(picture.width)};
 }
 
 void check_probabilities(const CrfPicture& picture) {
@@ -120,8 +120,8 @@ lattice::Lanes<N> features_of(const Guide& guide, const std::uint32_t* pixel, in
   return features;
 }
 
-/// The Gaussian filter over a window's pixels, normalised as Permutohedral normalises. Corners are found anew in each pass, which takes
-/// no longer than to read them.
+/// The Gaussian filter over a window's pixels, normalised as Permutohedral normalises. Corners are found anew in each pass, which
+/// takes no longer than to read them.
 class Gaussian {
  public:
   struct Block {
@@ -136,7 +136,8 @@ class Gaussian {
     }
   };
 
-  Gaussian(const Guide& guide, const LargeVector<std::uint32_t>& pixels, const CrfOptions& options, const std::vector<std::size_t>& strips)
+  Gaussian(const Guide& guide, const LargeVector<std::uint32_t>& pixels, const CrfOptions& options,
+           const std::vector<std::size_t>& strips)
       : guide_(guide),
         pixels_(pixels),
         per_px_(1.0 / options.gauss_sxy_px),
@@ -174,7 +175,8 @@ class Gaussian {
       const auto corners = lattice_.corners(strip, elevated(pixels_.data() + begin + first, static_cast<int>(lanes)));
       for (std::size_t k = 0; k < 3; ++k) {
         std::copy_n(corners.local[k].data(), lanes, block.local[k].data() + first);
-        for (std::size_t lane = 0; lane < lanes; ++lane) block.weight[k][first + lane] = corners.weight[k][lane] * scale_[begin + first + lane];
+        float* weight = block.weight[k].data() + first;
+        for (std::size_t lane = 0; lane < lanes; ++lane) weight[lane] = corners.weight[k][lane] * scale_[begin + first + lane];
       }
     }
   }
@@ -190,11 +192,14 @@ class Gaussian {
     return {at[0][0], at[1][0], at[2][0]};
   }
   std::uint32_t last_pixel() const {
-    return static_cast<std::uint32_t>(guide_.window.height - 1) * guide_.pitch + static_cast<std::uint32_t>(guide_.window.width - 1);
+    const auto row = static_cast<std::uint32_t>(guide_.window.height - 1), column = static_cast<std::uint32_t>(guide_.window.width - 1);
+    return row * guide_.pitch + column;
   }
   std::vector<std::array<Position, 2>> strip_ends(const std::vector<std::size_t>& strips) const {
     std::vector<std::array<Position, 2>> ends;
-    for (std::size_t i = 0; i + 1 < strips.size(); ++i) ends.push_back({position(pixels_[strips[i]]), position(pixels_[strips[i + 1] - 1])});
+    for (std::size_t i = 0; i + 1 < strips.size(); ++i) {
+      ends.push_back({position(pixels_[strips[i]]), position(pixels_[strips[i + 1] - 1])});
+    }
     return ends;
   }
 
@@ -321,7 +326,8 @@ class MeanField {
   }
 
   bool is_in(const CrfWindow& core, std::uint32_t pixel) const {
-    const int x = guide_.window.x + static_cast<int>(pixel % guide_.pitch), y = guide_.window.y + static_cast<int>(pixel / guide_.pitch);
+    const int x = guide_.window.x + static_cast<int>(pixel % guide_.pitch);
+    const int y = guide_.window.y + static_cast<int>(pixel / guide_.pitch);
     return x >= core.x && x < core.x + core.width && y >= core.y && y < core.y + core.height;
   }
 
