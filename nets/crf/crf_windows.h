@@ -22,8 +22,8 @@ struct CrfPart {
   CrfWindow around;  ///< what is computed: the core and its margin, within the picture
 };
 
-/// Parts that hold every pixel that takes part, halved until each is small enough: at most window_px squared such pixels, in no more
-/// than twice that area and no more than twice window_px across. So tissue that is scattered on much glass needs as few parts as if it lay together.
+/// Parts that hold every pixel that takes part, halved until each is small enough: at most window_px squared such pixels, in no
+/// more than twice that area and no more than twice window_px across. So tissue that is scattered on glass needs few parts.
 /// has_data    height * width; where 0 the pixel takes no part. Null: all do
 /// overlap_px  the margin, from 0; below half of window_px
 std::vector<CrfPart> plan_crf_windows(const std::uint8_t* has_data, int height, int width, int overlap_px, int window_px);
