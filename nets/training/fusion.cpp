@@ -72,7 +72,7 @@ torch::Tensor tumour_probability(const torch::Tensor& logits) { return 1 - torch
 double class_threshold(const torch::Tensor& logits, const torch::Tensor& label, double sensitivity) {
   const torch::Tensor known = label.ge(0);
   const torch::Tensor p = tumour_probability(logits).masked_select(known), truth = label.masked_select(known).gt(0);
-  return sensitivity > 0 ? threshold_for_sensitivity(p, truth, sensitivity) : best_threshold(p, truth);
+  return sensitivity > 0 ? threshold_for_sensitivity(p, truth, sensitivity) : balanced_threshold(p, truth);
 }
 
 /// Nothing where no label is known.
@@ -195,7 +195,7 @@ torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConf
                             config.map_from_class_weight * fused_class.unsqueeze(-1).unsqueeze(-1));
 }
 
-double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth) {
+double balanced_threshold(const torch::Tensor& probability, const torch::Tensor& truth) {
   const torch::Tensor p = probability.to(torch::kFloat64).contiguous();
   const torch::Tensor t = truth.to(torch::kFloat64).contiguous();
   const auto n = static_cast<std::size_t>(p.numel());
@@ -207,20 +207,31 @@ double best_threshold(const torch::Tensor& probability, const torch::Tensor& tru
   const double* is_positive = t.data_ptr<double>();
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return value[a] > value[b]; });
   // Between two neighbouring values every threshold does the same; the one nearest to 0.5 stands for them.
-  double best = -1, best_at = 0.5, true_positives = 0, false_positives = 0;
+  struct Candidate {
+    double at, score, error;
+  };
+  std::vector<Candidate> candidates;
+  const auto variance = [](double hits, double of) {  // of a share, which is never known to be 0 or 1
+    const double share = (hits + 1) / (of + 2);
+    return share * (1 - share) / of;
+  };
+  double true_positives = 0, false_positives = 0;
   for (std::size_t i = 0; i <= n; ++i) {
     const double above = i == 0 ? 1.0 : value[order[i - 1]], below = i == n ? 0.0 : value[order[i]];
     if (i == 0 || i == n || above > below) {
-      const double score = true_positives / positives + 1 - false_positives / negatives;
-      const double at = below < 0.5 && 0.5 <= above ? 0.5 : 0.5 * (above + below);
-      if (score > best + 1e-12 || (score > best - 1e-12 && std::abs(at - 0.5) < std::abs(best_at - 0.5))) {
-        best = score;
-        best_at = at;
-      }
+      candidates.push_back({below < 0.5 && 0.5 <= above ? 0.5 : 0.5 * (above + below), true_positives / positives - false_positives / negatives,
+                            std::sqrt(variance(true_positives, positives) + variance(false_positives, negatives))});
     }
     if (i < n) (is_positive[order[i]] > 0 ? true_positives : false_positives) += 1;
   }
-  return best_at;
+  const auto worse = [](const Candidate& a, const Candidate& b) { return a.score < b.score; };
+  const Candidate best = *std::max_element(candidates.begin(), candidates.end(), worse);
+  double chosen = best.at;
+  for (const Candidate& candidate : candidates) {
+    const bool as_good = candidate.score >= best.score - best.error;
+    if (as_good && std::abs(candidate.at - 0.5) < std::abs(chosen - 0.5)) chosen = candidate.at;
+  }
+  return chosen;
 }
 
 }  // namespace clmnet::nets

@@ -35,9 +35,11 @@ void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
 /// Probability of tumour of each pixel as `config` fuses the networks.  float [M,h,w].
 torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config);
 
-/// The threshold in [0,1] of the best balanced accuracy, since classes may be rare or common elsewhere; of equally good ones the
-/// nearest to 0.5.
+/// The operating point in [0,1] for balanced accuracy, since classes may be rare or common elsewhere: of the thresholds whose
+/// sensitivity + specificity lies within one standard error of the best, the one nearest to 0.5, where calibrated probabilities would
+/// have it. A handful of images decide which is the very best; on other patients that one does worse.
+/// One standard error: Breiman et al. 1984. 0.5 where one of the classes has no image.
 /// probability [n], truth [n] of 0 and 1
-double best_threshold(const torch::Tensor& probability, const torch::Tensor& truth);
+double balanced_threshold(const torch::Tensor& probability, const torch::Tensor& truth);
 
 }  // namespace clmnet::nets
