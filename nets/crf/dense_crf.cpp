@@ -54,10 +54,9 @@ void check(const CrfPicture& picture, const CrfOptions& options) {
   if (picture.height < 1 || picture.width < 1) {
     throw std::invalid_argument("CRF: picture of " + std::to_string(picture.width) + " x " + std::to_string(picture.height));
   }
-  if (!(options.gauss_sxy_px > 0) || !(options.bilat_sxy_px > 0) || !(options.bilat_srgb > 0)) {
-    throw std::invalid_argument("CRF: standard deviations must be above 0");
+  if (!(options.gauss_sxy_px >= 0.5) || !(options.bilat_sxy_px > 0) || !(options.bilat_srgb > 0)) {
+    throw std::invalid_argument("CRF: standard deviations must be above 0, the Gaussian kernel's at least half a pixel");
   }
-  if (options.gauss_sxy_px < 0.5) throw std::invalid_argument("CRF: the Gaussian kernel's deviation is below half a pixel");
   if (!(options.gauss_weight >= 0) || !(options.bilat_weight >= 0)) {
     throw std::invalid_argument("CRF: weights must not be negative");
   }
@@ -111,8 +110,8 @@ lattice::Lanes<N> features_of(const Guide& guide, const std::uint32_t* pixel, in
       features[1][lane] = static_cast<float>(pixel[lane] / guide.pitch) * per_px;
     }
   }
-  for (int lane = 0; lane < count; ++lane) {
-    if constexpr (N == 5) {
+  if constexpr (N == 5) {
+    for (int lane = 0; lane < count; ++lane) {
       const std::uint8_t* rgb = guide.rgb + std::size_t{3} * pixel[lane];
       for (std::size_t c = 0; c < 3; ++c) features[2 + c][lane] = static_cast<float>(rgb[c]) * per_grey;
     }
@@ -312,9 +311,10 @@ class MeanField {
       }
       for (std::size_t i = 0; i < count; ++i) m[i] = tanh_of_half(m[i]);
       if (now.last) {
+        const bool all = core == guide_.window;
         for (std::size_t i = 0; i < count; ++i) {
           const std::uint32_t pixel = pixels_[begin + i];
-          if (core == guide_.window || is_in(core, pixel)) result[pixel] = 0.5f + 0.5f * m[i];
+          if (all || is_in(core, pixel)) result[pixel] = 0.5f + 0.5f * m[i];
         }
         continue;
       }

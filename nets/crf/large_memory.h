@@ -2,12 +2,16 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <new>
 #include <utility>
 #include <vector>
+
+#include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/parallel_for.h>
 
 namespace clmnet::nets::lattice {
 
@@ -42,6 +46,15 @@ struct LargePages {
 
 template <typename T>
 using LargeVector = std::vector<T, LargePages<T>>;
+
+/// Zeros, written in parallel.
+template <typename Number>
+void fill_with_zeros(LargeVector<Number>& numbers, std::size_t count) {
+  numbers.resize(count);
+  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, count, 8192), [&](const auto& range) {
+    std::fill(numbers.data() + range.begin(), numbers.data() + range.end(), Number{});
+  });
+}
 
 struct Free {
   void operator()(void* memory) const { std::free(memory); }

@@ -93,12 +93,6 @@ class Permutohedral {
     });
   }
 
-  template <typename Number>
-  static void fill_with_zeros(LargeVector<Number>& numbers, std::size_t count) {
-    numbers.resize(count);
-    each(count, [&](std::size_t i) { numbers[i] = {}; });
-  }
-
   template <typename Positions>
   void locate_strip(std::size_t begin, std::size_t end, const Positions& positions, PointTable& table) {
     std::array<Key, kCorners> last_key = {};

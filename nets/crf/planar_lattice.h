@@ -40,10 +40,8 @@ class PlanarLattice {
       strips_.push_back(rows);
       at += points_in(rows.end - rows.begin);
     }
-    splat_.assign(at, 0.0f);
-    value_.assign(points_in(rows_), 0.0f);
-    blurred_.assign(points_in(rows_), 0.0f);
-    touched_.assign(points_in(rows_), 0.0f);
+    fill_with_zeros(splat_, at);
+    for (auto* values : {&value_, &blurred_, &touched_}) fill_with_zeros(*values, points_in(rows_));
   }
 
   float* splat_buffer(std::size_t strip) { return splat_.data() + strips_[strip].at; }
