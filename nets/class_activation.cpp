@@ -8,7 +8,8 @@ torch::Tensor grad_cam_plus_plus(Member& member, const torch::Tensor& activation
   const torch::Tensor a = activation.clone().requires_grad_(true);
   const torch::Tensor logits = member.classify(a);
   const torch::Tensor log_odds = torch::logsumexp(logits.narrow(1, 1, logits.size(1) - 1), 1) - logits.select(1, 0);
-  const torch::Tensor g = torch::autograd::grad({log_odds.sum()}, {a})[0].to(torch::kFloat32);
+  constexpr double kScale = 1024;  // of small gradients in half precision, which would lose digits; a power of two changes no others
+  const torch::Tensor g = torch::autograd::grad({log_odds.sum() * kScale}, {a})[0].to(torch::kFloat32) / kScale;
 
   const torch::NoGradGuard no_grad;
   const torch::Tensor values = a.detach().to(torch::kFloat32);

@@ -46,6 +46,22 @@ std::optional<torch::Tensor> optional(const torch::Tensor& tensor) {
   return tensor.defined() ? std::make_optional(tensor) : std::nullopt;
 }
 
+/// cuDNN's convolution with bias, sum and ReLU in one pass over its output. Nothing where it has no such kernel: then it says so by
+/// an error before anything is run.
+std::optional<torch::Tensor> fused_cudnn_conv(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                                              const torch::Tensor& add, const Options& how, at::IntArrayRef padding) {
+  try {
+    if (add.defined()) {
+      return at::cudnn_convolution_add_relu(x, weight, add, at::Scalar(1.0), bias, how.stride(), padding, how.dilation(), how.groups());
+    }
+    return at::cudnn_convolution_relu(x, weight, bias, how.stride(), padding, how.dilation(), how.groups());
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::Error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 std::pair<torch::Tensor, torch::Tensor> ConvImpl::folded(const nn::BatchNorm2dImpl* norm) const {
@@ -60,8 +76,9 @@ std::pair<torch::Tensor, torch::Tensor> ConvImpl::folded(const nn::BatchNorm2dIm
 }
 
 void ConvImpl::fold(const torch::Tensor& x, const nn::BatchNorm2dImpl* norm) {
-  const auto [w, b] = folded(norm);
+  auto [w, b] = folded(norm);
   folded_weight_ = w.to(weight.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
+  if (!b.defined() && weight.is_cuda()) b = torch::zeros({options.out_channels()}, w.options());  // cuDNN's fused kernels want one
   if (b.defined()) folded_bias_ = b.to(weight.scalar_type());
   packed_ = weight.is_cpu() && weight.scalar_type() == torch::kFloat32 && at::hasMKLDNN();
   if (packed_) {
@@ -98,6 +115,10 @@ torch::Tensor ConvImpl::run_folded(const torch::Tensor& x, const ConvTail& tail)
     return packed_conv_add(x, tail.add, folded_weight_, bias_or_none, options, padding, tail.relu);
   }
   if (packed_ && !tail.add.defined()) return packed_conv(x, folded_weight_, bias_or_none, options, padding, tail.relu);
+  if (fuses_on_gpu_ && tail.relu && weight.is_cuda()) {
+    if (auto y = fused_cudnn_conv(x, folded_weight_, folded_bias_, tail.add, options, padding)) return *y;
+    fuses_on_gpu_ = false;
+  }
   torch::Tensor y = packed_ ? packed_conv(x, folded_weight_, bias_or_none, options, padding, /*relu=*/false)
                             : torch::conv2d(x, folded_weight_, bias_or_none, options.stride(), padding, options.dilation(), options.groups());
   if (tail.add.defined()) y = y.add_(tail.add);
@@ -123,6 +144,13 @@ torch::Tensor run_chain(nn::SequentialImpl& chain, torch::Tensor x, std::size_t 
     x = conv->run(x, tail);
   }
   return x;
+}
+
+void use_channels_last(nn::Module& module) {
+  const torch::NoGradGuard no_grad;
+  for (auto& parameter : module.parameters()) {
+    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+  }
 }
 
 void prepare_for_inference(nn::Module& module) {

@@ -21,7 +21,7 @@ struct ConvTail {
 /// torch's Conv2d, with its keys, that can be prepared for inference: what follows is then part of the convolution.
 /// Prepared, and outside training and autograd, the normalisation is folded into weights and bias (Jacob et al. 2018,
 /// arXiv:1712.05877), weights lie as the faster of oneDNN and WinogradConv wants them (CPU, float32) or with channels last, sum
-/// and ReLU are done while the output is in the cache. A folded copy is made at the first call that needs it; weights that
+/// and ReLU are done while the output is in the cache (on a GPU: by cuDNN's kernel itself, where it has one). A folded copy is made at the first call that needs it; weights that
 /// change later are not seen.
 /// Results differ from the plain ones by rounding. One thread at a time may call it.
 class ConvImpl : public torch::nn::Conv2dImpl {
@@ -43,6 +43,7 @@ class ConvImpl : public torch::nn::Conv2dImpl {
   bool prepared_ = false;
   torch::Tensor folded_weight_, folded_bias_;     // empty until the first call that needs them
   bool packed_ = false;                           // folded_weight_ is in oneDNN's layout
+  bool fuses_on_gpu_ = true;                      // until cuDNN says that it has no fused kernel for this layer
   std::shared_ptr<const WinogradConv> winograd_;  // empty until the first call that needs it
 };
 TORCH_MODULE(Conv);
@@ -50,6 +51,9 @@ TORCH_MODULE(Conv);
 /// Layers begin … end-1 of a chain, one after the other; each Conv takes along the normalisation and the ReLU behind it.
 torch::Tensor run_chain(torch::nn::SequentialImpl& chain, torch::Tensor x, std::size_t begin = 0,
                         std::size_t end = std::numeric_limits<std::size_t>::max());
+
+/// Lays a module's convolution weights out with channels last, as GPUs and oneDNN want them; the same values.
+void use_channels_last(torch::nn::Module& module);
 
 /// Prepares every Conv in a module for inference and puts the modules into evaluation mode.
 void prepare_for_inference(torch::nn::Module& module);

@@ -47,6 +47,14 @@ torch::Tensor seen_back(const torch::Tensor& y, int view) {
   return view >= 4 ? x.flip({3}) : x;
 }
 
+/// Streams of the GPU for `count` networks.
+std::vector<c10::Stream> streams_of(torch::Device device, std::size_t count) {
+  const c10::impl::VirtualGuardImpl gpu(device.type());
+  std::vector<c10::Stream> streams;
+  for (std::size_t k = 0; k < count; ++k) streams.push_back(gpu.getStreamFromGlobalPool(device));
+  return streams;
+}
+
 /// Means over the eight symmetries, maps turned back; the activation is that of the tile as it is.
 MemberOutput predict_symmetries(Member& member, const torch::Tensor& x) {
   constexpr int kViews = 8;
@@ -105,11 +113,7 @@ void Ensemble::place(Member& member) const {
   member.to(device_, device_.is_cuda() ? torch::kHalf : torch::kFloat32);
   if (!options_.prepare) return;
   prepare_for_inference(member);
-  // What is no Conv: these run fastest with channels last too.
-  torch::NoGradGuard no_grad;
-  for (auto& parameter : member.parameters()) {
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
-  }
+  use_channels_last(member);  // what is no Conv runs fastest so too
 }
 
 Ensemble::Ensemble(const fs::path& folder, torch::Device device, const EnsembleOptions& options)
@@ -133,6 +137,32 @@ Ensemble::Ensemble(ModelConfig config, std::vector<std::shared_ptr<Member>> memb
   for (const auto& member : members_) place(*member);
 }
 
+std::vector<MemberOutput> Ensemble::ask_members(const torch::Tensor& x) {
+  const auto ask = [&](std::size_t k) { return options_.flips_and_turns ? predict_symmetries(*members_[k], x) : members_[k]->predict(x); };
+  std::vector<MemberOutput> said;
+  if (!options_.streams || !device_.is_cuda()) {
+    for (std::size_t k = 0; k < members_.size(); ++k) said.push_back(ask(k));
+    return said;
+  }
+  if (streams_.empty()) streams_ = streams_of(device_, members_.size());
+  const c10::Stream caller = c10::impl::VirtualGuardImpl(device_.type()).getStream(device_);
+  c10::Event ready(device_.type());
+  ready.record(caller);
+  for (std::size_t k = 0; k < members_.size(); ++k) {
+    ready.block(streams_[k]);
+    const c10::StreamGuard beside(streams_[k]);
+    x.record_stream(streams_[k]);
+    said.push_back(ask(k));
+    c10::Event done(device_.type());
+    done.record(streams_[k]);
+    done.block(caller);
+    for (const torch::Tensor* part : {&said[k].class_logits, &said[k].map_logits, &said[k].features, &said[k].activation}) {
+      if (part->defined()) part->record_stream(caller);
+    }
+  }
+  return said;
+}
+
 Prediction Ensemble::predict(const torch::Tensor& rgb, std::int64_t map_px) {
   const c10::InferenceMode inference;
   const std::int64_t height = rgb.size(1) / map_px, width = rgb.size(2) / map_px;
@@ -143,8 +173,9 @@ Prediction Ensemble::predict(const torch::Tensor& rgb, std::int64_t map_px) {
   std::vector<double> class_weights, class_temperatures, map_weights, map_temperatures;
   Prediction out;
   std::vector<torch::Tensor> probabilities, maps, activations;
+  const std::vector<MemberOutput> all = ask_members(x);
   for (std::size_t k = 0; k < members_.size(); ++k) {
-    const MemberOutput said = options_.flips_and_turns ? predict_symmetries(*members_[k], x) : members_[k]->predict(x);
+    const MemberOutput& said = all[k];
     const MemberConfig& member = config_.members[k];
     class_logits.push_back(said.class_logits.to(torch::kFloat32));
     map_logits.push_back(map_at(said.map_logits.to(torch::kFloat32), height, width));

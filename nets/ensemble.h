@@ -25,6 +25,7 @@ struct EnsembleOptions {
   /// Also Prediction::activation: where each network sees tumour (nets/class_activation.h), the most active place of a tile
   /// having the tile's calibrated tumour probability.
   bool class_activation = false;
+  bool streams = false;  ///< on a GPU: each network on a stream of its own, beside the others
 };
 
 /// Fuses calibrated logits: softmax(sum_k weight_k * logits_k / temperature_k).
@@ -62,11 +63,14 @@ class Ensemble {
 
  private:
   void place(Member& member) const;
+  /// What each network says, one after the other or side by side.
+  std::vector<MemberOutput> ask_members(const torch::Tensor& x);
 
   ModelConfig config_;
   torch::Device device_;
   EnsembleOptions options_;
   std::vector<std::shared_ptr<Member>> members_;
+  std::vector<c10::Stream> streams_;  // one a network, or none
 };
 
 }  // namespace clmnet::nets
