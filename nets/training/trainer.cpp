@@ -9,8 +9,10 @@
 #include "nets/checkpoint/safetensors.h"
 #include "nets/checkpoint/state_dict.h"
 #include "nets/checkpoint/weights_file.h"
+#include "nets/conv.h"
 #include "nets/densenet.h"
 #include "nets/ensemble.h"
+#include "nets/training/grouped_step.h"
 #include "nets/training/random.h"
 #include "nets/training/schedule.h"
 #include "nets/training/training_state.h"
@@ -29,14 +31,17 @@ void update_average(torch::nn::Module& average, const torch::nn::Module& current
   const double now = std::min(decay, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
   const NamedTensors from = state_dict(current);
   const NamedTensors to = state_dict(average);
+  std::vector<torch::Tensor> targets, sources;
   for (std::size_t i = 0; i < to.size(); ++i) {
     torch::Tensor target = to[i].second;
     if (target.is_floating_point()) {
-      target.lerp_(from[i].second, 1 - now);
+      targets.push_back(target);
+      sources.push_back(from[i].second);
     } else {
       target.copy_(from[i].second);
     }
   }
+  at::_foreach_lerp_(targets, sources, 1 - now);
 }
 
 /// Within its life convolutions and matrix products run in bfloat16 where that is wanted; weights, statistics and losses stay
@@ -80,6 +85,10 @@ class MemberTrainer {
     load_state_dict(*state_.average, state_dict(*state_.network), LoadMode::kStrict, plan.member.network);
     state_.network->to(device);
     state_.average->to(device);
+    if (device.is_cuda()) {
+      use_channels_last(*state_.network);
+      use_channels_last(*state_.average);
+    }
     state_.optimizer = std::make_unique<torch::optim::AdamW>(
         state_.network->parameters(),
         torch::optim::AdamWOptions(plan.learning_rate).weight_decay(options.weight_decay));
@@ -210,12 +219,15 @@ class MemberTrainer {
     state_.epochs.push_back(result);
   }
 
+  at::MemoryFormat layout() const { return device_.is_cuda() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous; }
+
   /// The gradients of one of the `group` batches of a step.
   Loss add_gradients(const Batch& batch, double group, std::int64_t step) {
     Batch on_device = batch;
     on_device.label = batch.label.to(device_);
     on_device.mask = batch.mask.to(device_);
-    const torch::Tensor x = normalise(batch.rgb, config_, device_).contiguous();
+    // A GPU's convolutions want channels last; on a processor training gains nothing by them.
+    const torch::Tensor x = normalise(batch.rgb, config_, device_).contiguous(layout());
     MemberOutput output;
     {
       const Autocast autocast(options_.mixed_precision, device_.type());
@@ -233,8 +245,12 @@ class MemberTrainer {
 
   void take_step(std::int64_t step, double rate) {
     for (auto& group : state_.optimizer->param_groups()) group.options().set_lr(rate);
-    torch::nn::utils::clip_grad_norm_(state_.network->parameters(), options_.gradient_clip);
-    state_.optimizer->step();
+    if (device_.is_cuda()) {
+      step_grouped(*state_.optimizer, options_.gradient_clip);
+    } else {
+      torch::nn::utils::clip_grad_norm_(state_.network->parameters(), options_.gradient_clip);
+      state_.optimizer->step();
+    }
     update_average(*state_.average, *state_.network, step, options_.ema_decay);
   }
 
