@@ -7,6 +7,8 @@
 #include "tools/base/error.h"
 #include "tools/command.h"
 #include "tools/image_loader.h"
+#include "tools/image_tiles.h"
+#include "tools/report/numbers.h"
 #include "tools/view/lru_cache.h"
 #include "wsi/tile_stream.h"
 
@@ -120,6 +122,8 @@ class ManifestReader::Slides {
     return tiles;
   }
 
+  const wsi::GridOptions& grid() const { return options_.grid; }
+
   nets::LabelledImage load(const nets::ManifestRow& row) const {
     const auto open = this->open(*row.slide);
     const wsi::Level0Px origin{row.slide->x, row.slide->y};
@@ -155,7 +159,16 @@ std::vector<nets::ManifestRow> ManifestReader::read(const std::vector<fs::path>&
                                                     const std::function<void(const std::string&)>& note) const {
   std::vector<nets::ManifestRow> rows;
   std::set<fs::path> seen;
+  std::size_t cut = 0, tiles_cut = 0;
   for (auto& row : nets::read_manifests(files, classes, nets::SlideRows::keep)) {
+    if (row.cut) {
+      stop_if_interrupted("nothing was done with the images yet");
+      const auto tiles = tiles_of_image(row, slides_->grid());
+      rows.insert(rows.end(), tiles.begin(), tiles.end());
+      ++cut;
+      tiles_cut += tiles.size();
+      continue;
+    }
     if (!row.slide) {
       rows.push_back(std::move(row));
       continue;
@@ -165,12 +178,16 @@ std::vector<nets::ManifestRow> ManifestReader::read(const std::vector<fs::path>&
     }
     for (auto& tile : slides_->tiles_of(row, classes, note)) rows.push_back(std::move(tile));
   }
+  if (cut > 0 && note) {
+    note(std::to_string(cut) + " images with um_per_px: " + std::to_string(tiles_cut) + " tiles at " +
+         number_text(slides_->grid().um_per_px.x) + " µm/px");
+  }
   return rows;
 }
 
 nets::ImageLoader ManifestReader::loader() const {
   return [slides = slides_, stain = stain_](const nets::ManifestRow& row) {
-    nets::LabelledImage image = row.slide ? slides->load(row) : load_labelled_image(row);
+    nets::LabelledImage image = row.slide ? slides->load(row) : row.cut ? load_image_tile(row, slides->grid()) : load_labelled_image(row);
     if (stain) normalise_stain(image.rgb, *stain);
     return image;
   };

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -8,6 +9,7 @@
 #include "tools/base/error.h"
 #include "tools/commands.h"
 #include "tools/ensemble_training.h"
+#include "tools/file_fingerprint.h"
 #include "tools/network_threads.h"
 #include "tools/progress.h"
 #include "tools/source_commit.h"
@@ -65,11 +67,27 @@ void apply_init(const std::vector<std::string>& init, nets::TrainingOptions& opt
   }
 }
 
-/// SHA-256 of a text with one line per image in the manifests' order: the checksums of the image and of its mask ("-": none).
+std::string place(std::int64_t x, std::int64_t y) { return std::to_string(x) + ' ' + std::to_string(y); }
+
+/// SHA-256 of a text with one line per image in the manifests' order: the checksums of the image and of its mask ("-": none); of a
+/// tile those of its slide (by its parts: file_fingerprint.h) and annotation, or of its image and mask, and where it lies.
 std::string checksum_of_data(const std::vector<nets::ManifestRow>& rows) {
+  std::map<std::filesystem::path, std::string> known;  // many tiles are of one file
+  const auto once = [&](const std::filesystem::path& file, const auto& what) {
+    const auto [it, fresh] = known.try_emplace(file);
+    if (fresh) it->second = file.empty() ? "-" : what(file);
+    return it->second;
+  };
+  const auto parts = [](const std::filesystem::path& file) { return fingerprint(file).dump(); };
   std::string text;
   for (const auto& row : rows) {
-    text += sha256_of_file(row.image) + ' ' + (row.mask.empty() ? "-" : sha256_of_file(row.mask)) + '\n';
+    if (row.slide) {
+      text += once(row.slide->slide, parts) + ' ' + once(row.slide->annotation, sha256_of_file) + ' ' + place(row.slide->x, row.slide->y);
+    } else {
+      text += once(row.cut ? row.cut->image : row.image, sha256_of_file) + ' ' + once(row.mask, sha256_of_file);
+      if (row.cut) text += ' ' + place(row.cut->x, row.cut->y);
+    }
+    text += '\n';
   }
   return sha256_of(text);
 }
@@ -149,7 +167,7 @@ void add_train(CLI::App& app, Session& session) {
       app, session, "train", "Train the networks of a configuration and learn how they are fused",
       "clmnet train --manifest ebhi.csv --manifest crc_tiles.csv --config configs/clmnet-s.toml -o runs/clmnet-s",
       [args, &session] { return run_train(*args, session); });
-  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour or slide,annotation,patient_id; may be repeated")
+  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour,um_per_px or slide,annotation,patient_id; may be repeated")
       ->required()
       ->allow_extra_args(true);
   command->add_option("-o,--output", args->out, "Folder of the model")->required();

@@ -201,15 +201,14 @@ void add_glass(std::vector<float>& rgb, std::uint8_t* mask, int side, Random& ra
   }
 }
 
-/// The class of a view, see augment().
+}  // namespace
+
 int label_of_view(int label, const torch::Tensor& mask) {
   if (label <= 0 || !mask.defined()) return label;
   const double share = mask.to(torch::kFloat32).mean().item<double>();
   if (share == 0) return 0;
   return share < 0.05 ? -1 : label;
 }
-
-}  // namespace
 
 LabelledImage augment(const LabelledImage& image, const AugmentOptions& options, std::uint64_t seed) {
   Random random(seed);

@@ -21,11 +21,14 @@ struct AugmentOptions {
 };
 
 /// Draws one augmented view: geometry, then stain in optical-density space (Tellez et al. 2019, arXiv:1902.06543), blur, noise.
-/// Outside the image it is mirrored. The mask goes through the same geometry, nearest neighbour. The class follows the view:
-/// where the mask says that a tumour image's tumour lies outside it the view is of class 0, and where less than a twentieth of
-/// it is tumour its class is not used (-1).
+/// Outside the image it is mirrored. The mask goes through the same geometry, nearest neighbour. The class follows the view
+/// (label_of_view).
 /// Result: rgb uint8 [output_px,output_px,3] and mask of the same side. Equal seeds give equal views.
 LabelledImage augment(const LabelledImage& image, const AugmentOptions& options, std::uint64_t seed);
+
+/// The class of a part of an image of class `label`: where the mask [h,w] of the part says that a tumour image's tumour lies outside
+/// it 0, where less than a twentieth of it is tumour -1 (not used); without a mask the image's.
+int label_of_view(int label, const torch::Tensor& mask);
 
 /// The image as the networks see it when nothing is augmented: its centre square brought to patch_px by area (bilinear where it
 /// is enlarged), as WSInfer's transform Resize does for a tile; the mask is 1 where most of the pixel is.

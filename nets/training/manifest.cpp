@@ -61,6 +61,7 @@ class ManifestFile {
       row.image = existing(i, image_ ? *image_ : *slide_);
       if (!text(i, mask_).empty()) row.mask = existing(i, *mask_);
       row.label = read_label(table_, i, *label_, classes_);
+      if (const double um = um_per_px(i); um > 0 && slides_ == SlideRows::keep) row.cut = ImageSource{row.image, um};
     }
     return row;
   }
@@ -90,12 +91,18 @@ class ManifestFile {
     SlideSource found;
     found.slide = existing(i, *slide_);
     found.annotation = existing(i, *annotation_);
-    if (text(i, um_per_px_).empty()) return found;
-    found.um_per_px = table_.number(i, *um_per_px_);
-    if (!(found.um_per_px >= 0.01 && found.um_per_px <= 50)) {
+    found.um_per_px = um_per_px(i);
+    return found;
+  }
+
+  /// 0 where the file says nothing.
+  double um_per_px(std::size_t i) const {
+    if (text(i, um_per_px_).empty()) return 0;
+    const double um = table_.number(i, *um_per_px_);
+    if (!(um >= 0.01 && um <= 50)) {
       throw InputError(table_.where(i, *um_per_px_) + ": " + text(i, um_per_px_) + ", expected 0.01 to 50 µm/px, or nothing");
     }
-    return found;
+    return um;
   }
 
   fs::path folder_;

@@ -20,22 +20,34 @@ struct SlideSource {
   std::int64_t x = 0, y = 0;   ///< its top-left corner, level-0 px of the scan
 };
 
-/// One image of a manifest: a CSV with image,mask,patient_id,diagnosis,tumour or slide,annotation,patient_id,diagnosis,um_per_px;
-/// paths relative to the CSV.
+/// An image whose resolution is known, and which may be larger than a tile.
+struct ImageSource {
+  std::filesystem::path image;
+  double um_per_px = 0;
+  bool whole = true;           ///< all its tiles, not cut yet; else one tile
+  std::int64_t x = 0, y = 0;   ///< its top-left corner, px at the tiles' µm/px
+};
+
+/// One image of a manifest: a CSV with image,mask,patient_id,diagnosis,tumour,um_per_px or
+/// slide,annotation,patient_id,diagnosis,um_per_px; paths relative to the CSV.
 struct ManifestRow {
-  std::filesystem::path image;  ///< the file; of a slide its path, of its tile the name "<path>@<x>_<y>" that results list it by
+  std::filesystem::path image;  ///< the file; of a slide its path, of a tile the name "<path>@<x>_<y>" that results list it by
   std::filesystem::path mask;  ///< empty: not used for the mask
   std::string patient;         ///< empty: unknown; such an image is trained on but never validated on
   std::string diagnosis;
   int label = -1;              ///< class index; -1: not used for the class
   std::optional<SlideSource> slide;  ///< in place of the files image and mask
+  std::optional<ImageSource> cut;    ///< of an image with um_per_px: it is seen at the model's µm/px, tile by tile; else it is
+                                     ///< brought to one tile, whatever its size
 };
 
-/// What read_manifests does with rows of slides: they are an error for who cannot cut them into tiles.
+/// What read_manifests does with rows of slides: they are an error for who cannot cut them into tiles. Such a reader takes images
+/// with um_per_px as those without.
 enum class SlideRows { refuse, keep };
 
 /// Reads and joins manifests. Columns image and tumour, or slide and annotation are needed, the others may be missing; a file
-/// with both has one of image and slide in each row. A row of a slide comes back whole, with label -1.
+/// with both has one of image and slide in each row. A row of a slide comes back whole, with label -1, one of an image with
+/// um_per_px whole too.
 /// Throws InputError that names file and line: no rows, a label that is no class of `classes`, a missing file, a slide without
 /// annotation, a um_per_px that no microscope has.
 std::vector<ManifestRow> read_manifests(const std::vector<std::filesystem::path>& files, std::int64_t classes = 2,

@@ -213,6 +213,26 @@ class Train(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         return done.stderr
 
+    def test_trains_on_annotated_slides_and_on_images_of_known_resolution(self):
+        """The run's checksum of its data is another one when an annotation changes."""
+        for i in range(4):
+            subprocess.run([CLMNET, "synth", "-o", str(self.folder / f"s{i}.svs"), "--seed", str(i), "--width-px", "1024", "--height-px",
+                            "1024", "--um-per-px", "1", "--geojson", str(self.folder / f"s{i}.geojson")], check=True, capture_output=True)
+        rows = [f"s{i}.svs,s{i}.geojson,slide{i},,," for i in range(4)] + [f",,p{i // 4},{i}.png,{i // 4 % 2},16" for i in range(24)]
+        (self.folder / "mixed.csv").write_text("slide,annotation,patient_id,image,tumour,um_per_px\n" + "\n".join(rows) + "\n")
+        (self.folder / "slides.toml").write_text(CONFIG.replace("[training]", "[tiles]\num_per_px = 16.0\ntile_px = 32\n[training]"))
+        sums = []
+        for out in ("slides", "slides-2"):
+            command = self.command(out, config="slides.toml")
+            command[command.index("--manifest") + 1] = str(self.folder / "mixed.csv")
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+            self.assertIn("24 images with um_per_px", done.stderr)
+            sums.append(json.loads((self.folder / out / "training" / "training.json").read_text())["data_sha256"])
+            with open(self.folder / "s0.geojson", "a") as annotation:
+                annotation.write("\n")
+        self.assertNotEqual(*sums)
+
     def test_a_wrong_manifest_leaves_no_folder_that_the_right_one_would_be_refused_for(self):
         (self.folder / "wrong.csv").write_text("picture,label\na.png,1\n")
         command = self.command("again")

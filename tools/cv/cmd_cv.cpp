@@ -214,7 +214,7 @@ void add_cv(CLI::App& app, Session& session) {
       "patients.csv --time months "
       "--event died --horizon 36 --covariates age,stage -o runs/cv\n  clmnet status runs/cv",
       [args, &session] { return run_cv(*args, session); });
-  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour; may be repeated")
+  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour,um_per_px; may be repeated")
       ->required();
   command->add_option("--train-manifest", args->train_manifests, "The same: trained on in every fold, never tested");
   command->add_option("--test-manifest", args->test_manifests, "The same, of other patients: tests a final model of all data");
