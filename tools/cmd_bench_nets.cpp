@@ -186,7 +186,7 @@ class NetsBench {
       gflop += c.gflop_per_image;
     }
     out["ensemble"] = row(ensemble_time_, all, gflop);
-    if (on_streams_) out["ensemble, a stream each"] = row(streams_time_, all, gflop);
+    if (on_streams_) out["ensemble_on_streams"] = row(streams_time_, all, gflop);
     return out;
   }
 

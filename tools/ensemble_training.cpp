@@ -119,9 +119,10 @@ void train_ensemble(TrainingSetup& setup, const nets::TrainingData& data, const 
   }
   const auto members = load_trained(folder, setup.model, device);
   bar.line(options.label + "learning the fusion on " + std::to_string(data.split.validation.size()) + " images");
+  const nets::AugmentOptions views = nets::stronger(setup.training.augment, setup.fusion_shift);
   const nets::ValidationOutputs outputs =
-      nets::run_on_validation(members, data, setup.model, setup.training.augment, setup.fusion_views, setup.model.map_px,
-                              setup.training.seed, setup.training.workers, device, interrupted);
+      nets::run_on_validation(members, data, setup.model, views, setup.fusion_views, setup.model.map_px, setup.training.seed,
+                              setup.training.workers, device, interrupted);
   nets::fit_fusion(outputs, setup.model);
   print_calibration(setup.model, options.label, bar);
   if (outputs.mask.ge(0).any().item<bool>()) {

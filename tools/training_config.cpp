@@ -61,6 +61,7 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   file.take("training.patience", training.patience, 0, 100000);
   file.take("training.mixed_precision", training.mixed_precision);
   file.take("fusion.views", setup.fusion_views, 0, 100);
+  file.take("fusion.shift", setup.fusion_shift, 0.1, 10);
   file.take("fusion.sensitivity", setup.model.sensitivity, 0, 1);
   int map_px = 4;
   file.take("fusion.map_px", map_px, 1, 64);
@@ -167,7 +168,8 @@ nlohmann::json to_json(const TrainingSetup& setup) {
        {{"crop_px", t.augment.output_px}, {"flip_rotate", t.augment.flip_rotate}, {"scale_min", t.augment.scale_min},
         {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},
         {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}, {"glass", t.augment.glass}}},
-      {"fusion", {{"views", setup.fusion_views}, {"map_px", setup.model.map_px}, {"sensitivity", setup.model.sensitivity}}},
+      {"fusion",
+        {{"views", setup.fusion_views}, {"shift", setup.fusion_shift}, {"map_px", setup.model.map_px}, {"sensitivity", setup.model.sensitivity}}},
       {"slides", to_json(setup.slides)}};
   if (setup.model.stain) out["model"]["stain"] = nets::to_json(*setup.model.stain);
   for (const auto& plan : t.members) {

@@ -203,6 +203,11 @@ void add_glass(std::vector<float>& rgb, std::uint8_t* mask, int side, Random& ra
 
 }  // namespace
 
+AugmentOptions stronger(AugmentOptions options, double times) {
+  for (double* change : {&options.stain_sigma, &options.stain_shift, &options.colour_gain, &options.blur_px, &options.noise}) *change *= times;
+  return options;
+}
+
 int label_of_view(int label, const torch::Tensor& mask) {
   if (label <= 0 || !mask.defined()) return label;
   const double share = mask.to(torch::kFloat32).mean().item<double>();

@@ -20,6 +20,9 @@ struct AugmentOptions {
   double glass = 0;             ///< share of the views of which a part is bare glass, without tumour: edges of tissue
 };
 
+/// Changes of stain, colour, focus and noise that many times as strong; geometry and glass as they are.
+AugmentOptions stronger(AugmentOptions options, double times);
+
 /// Draws one augmented view: geometry, then stain in optical-density space (Tellez et al. 2019, arXiv:1902.06543), blur, noise.
 /// Outside the image it is mirrored. The mask goes through the same geometry, nearest neighbour. The class follows the view
 /// (label_of_view).

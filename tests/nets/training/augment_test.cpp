@@ -119,6 +119,20 @@ TEST(Augment, TheClassFollowsTheView) {
   EXPECT_EQ(augment(image, nothing(16), 1).label, 1);  // nothing is known
 }
 
+TEST(Stronger, ChangesColoursFocusAndNoiseMoreAndGeometryNot) {
+  AugmentOptions options;
+  options.glass = 0.2;
+  const AugmentOptions twice = stronger(options, 2);
+  EXPECT_EQ(twice.stain_sigma, 2 * options.stain_sigma);
+  EXPECT_EQ(twice.stain_shift, 2 * options.stain_shift);
+  EXPECT_EQ(twice.colour_gain, 2 * options.colour_gain);
+  EXPECT_EQ(twice.blur_px, 2 * options.blur_px);
+  EXPECT_EQ(twice.noise, 2 * options.noise);
+  EXPECT_EQ(twice.scale_min, options.scale_min);
+  EXPECT_EQ(twice.scale_max, options.scale_max);
+  EXPECT_EQ(twice.glass, options.glass);
+}
+
 TEST(FitToPatch, TakesTheCentreSquareByArea) {
   const LabelledImage image = random_image(40, 32);
   const LabelledImage out = fit_to_patch(image, 16);
