@@ -21,8 +21,8 @@ struct ConvTail {
 /// torch's Conv2d, with its keys, that can be prepared for inference: what follows is then part of the convolution.
 /// Prepared, and outside training and autograd, the normalisation is folded into weights and bias (Jacob et al. 2018,
 /// arXiv:1712.05877), weights lie as the faster of oneDNN and WinogradConv wants them (CPU, float32) or with channels last, sum
-/// and ReLU are done while the output is in the cache (on a GPU: by cuDNN's kernel itself, where it has one). A folded copy is made at the first call that needs it; weights that
-/// change later are not seen.
+/// and ReLU are done while the output is in the cache (on a GPU: by cuDNN's kernel itself, where it has one). A folded copy is made
+/// at the first call that needs it; weights that change later are not seen.
 /// Results differ from the plain ones by rounding. One thread at a time may call it.
 class ConvImpl : public torch::nn::Conv2dImpl {
  public:

@@ -138,7 +138,9 @@ Ensemble::Ensemble(ModelConfig config, std::vector<std::shared_ptr<Member>> memb
 }
 
 std::vector<MemberOutput> Ensemble::ask_members(const torch::Tensor& x) {
-  const auto ask = [&](std::size_t k) { return options_.flips_and_turns ? predict_symmetries(*members_[k], x) : members_[k]->predict(x); };
+  const auto ask = [&](std::size_t k) {
+    return options_.flips_and_turns ? predict_symmetries(*members_[k], x) : members_[k]->predict(x);
+  };
   std::vector<MemberOutput> said;
   if (!options_.streams || !device_.is_cuda()) {
     for (std::size_t k = 0; k < members_.size(); ++k) said.push_back(ask(k));

@@ -187,7 +187,9 @@ std::vector<nets::ManifestRow> ManifestReader::read(const std::vector<fs::path>&
 
 nets::ImageLoader ManifestReader::loader() const {
   return [slides = slides_, stain = stain_](const nets::ManifestRow& row) {
-    nets::LabelledImage image = row.slide ? slides->load(row) : row.cut ? load_image_tile(row, slides->grid()) : load_labelled_image(row);
+    nets::LabelledImage image = row.slide ? slides->load(row)
+                                : row.cut ? load_image_tile(row, slides->grid())
+                                          : load_labelled_image(row);
     if (stain) normalise_stain(image.rgb, *stain);
     return image;
   };

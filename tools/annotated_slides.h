@@ -34,14 +34,14 @@ class ManifestReader {
   explicit ManifestReader(const AnnotatedSlideOptions& slides, std::optional<wsi::StainReference> stain = {});
 
   /// Reads and joins manifests. A row of a slide is replaced by a row for each tile of known class, in the order of the grid:
-  /// the positions, labels and masks of `clmnet tile --annotations`; that of an image with um_per_px by those of tiles_of_image. Of a
-  /// slide without patient_id the patient is what PatientTable makes of
-  /// the slide's name, without diagnosis it is the name of the label's class.
+  /// the positions, labels and masks of `clmnet tile --annotations`; that of an image with um_per_px by those of tiles_of_image. Of
+  /// a slide without patient_id the patient is what PatientTable makes of its name, without diagnosis it is the name of the label's
+  /// class.
   /// classes  that the model knows
   /// note     takes a line for each slide: its tiles, and how many were left out because a stored tile is corrupt or missing; and one
   ///          for all images with um_per_px
-  /// Throws InputError as nets::read_manifests, tiles_of_image, wsi::Slide and read_slide_annotation; for a slide that stands twice, has no tile
-  /// of known class, or a label that is no class; Interrupted when the user stops it.
+  /// Throws InputError as nets::read_manifests, tiles_of_image, wsi::Slide and read_slide_annotation; for a slide that stands twice,
+  /// has no tile of known class, or a label that is no class; Interrupted when the user stops it.
   std::vector<nets::ManifestRow> read(const std::vector<std::filesystem::path>& files, std::int64_t classes,
                                       const std::function<void(const std::string&)>& note = {}) const;
 

@@ -103,7 +103,9 @@ class NetsBench {
       contenders_.push_back({options.network, plain[k], copies.back()});
     }
     ensemble_ = std::make_unique<nets::Ensemble>(config_, copies, device_);
-    if (device_.is_cuda()) on_streams_ = std::make_unique<nets::Ensemble>(config_, copies, device_, nets::EnsembleOptions{.streams = true});
+    if (device_.is_cuda()) {
+      on_streams_ = std::make_unique<nets::Ensemble>(config_, copies, device_, nets::EnsembleOptions{.streams = true});
+    }
     const std::int64_t px = config_.patch_size_px;
     rgb_ = torch::randint(0, 256, {batch_, px, px, 3}, torch::kUInt8);
     const c10::InferenceMode inference;

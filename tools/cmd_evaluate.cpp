@@ -149,7 +149,10 @@ void add_evaluate(CLI::App& app, Session& session) {
   CLI::App* command = add_command(app, session, "evaluate", "Accuracy, AUC and Dice of a model on labelled images",
                                   "clmnet evaluate --model nets/zoo/clmnet-s --manifest ebhi.csv",
                                   [args, &session] { return run_evaluate(*args, session); });
-  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour,um_per_px or slide,annotation,patient_id; may be repeated")->required();
+  command
+      ->add_option("--manifest", args->manifests,
+                   "CSV with image,mask,patient_id,diagnosis,tumour,um_per_px or slide,annotation,patient_id; may be repeated")
+      ->required();
   command->add_option("--model", args->model, "Folder of the model; default: the one that comes with clmnet");
   command->add_option("--config", args->config, "TOML with [tiles], [tissue] and [annotations] of configs/slides.toml, for rows of slides");
   command->add_option("--validation-of", args->validation_of,

@@ -167,7 +167,9 @@ void add_train(CLI::App& app, Session& session) {
       app, session, "train", "Train the networks of a configuration and learn how they are fused",
       "clmnet train --manifest ebhi.csv --manifest crc_tiles.csv --config configs/clmnet-s.toml -o runs/clmnet-s",
       [args, &session] { return run_train(*args, session); });
-  command->add_option("--manifest", args->manifests, "CSV with image,mask,patient_id,diagnosis,tumour,um_per_px or slide,annotation,patient_id; may be repeated")
+  command
+      ->add_option("--manifest", args->manifests,
+                   "CSV with image,mask,patient_id,diagnosis,tumour,um_per_px or slide,annotation,patient_id; may be repeated")
       ->required()
       ->allow_extra_args(true);
   command->add_option("-o,--output", args->out, "Folder of the model")->required();

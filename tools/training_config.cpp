@@ -169,7 +169,8 @@ nlohmann::json to_json(const TrainingSetup& setup) {
         {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},
         {"colour_gain", t.augment.colour_gain}, {"blur_px", t.augment.blur_px}, {"noise", t.augment.noise}, {"glass", t.augment.glass}}},
       {"fusion",
-        {{"views", setup.fusion_views}, {"shift", setup.fusion_shift}, {"map_px", setup.model.map_px}, {"sensitivity", setup.model.sensitivity}}},
+        {{"views", setup.fusion_views}, {"shift", setup.fusion_shift}, {"map_px", setup.model.map_px},
+         {"sensitivity", setup.model.sensitivity}}},
       {"slides", to_json(setup.slides)}};
   if (setup.model.stain) out["model"]["stain"] = nets::to_json(*setup.model.stain);
   for (const auto& plan : t.members) {

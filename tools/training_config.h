@@ -15,8 +15,8 @@ struct TrainingSetup {
   nets::TrainingOptions training;
   AnnotatedSlideOptions slides;     ///< how rows of slides in a manifest become tiles; default: the model's resolution and patch
   int fusion_views = 3;             ///< augmented views of each validation image that the fusion also learns from
-  /// Their changes of stain, colour, focus and noise, as times those of training. Above 1 the fusion, the temperatures and the thresholds
-  /// are those that hold when slides differ more than those trained on: another laboratory's.
+  /// Their changes of stain, colour, focus and noise, as times those of training. Above 1 the fusion, the temperatures and the
+  /// thresholds are those that hold when slides differ more than those trained on: another laboratory's.
   double fusion_shift = 1;
 };
 

@@ -204,7 +204,9 @@ void add_glass(std::vector<float>& rgb, std::uint8_t* mask, int side, Random& ra
 }  // namespace
 
 AugmentOptions stronger(AugmentOptions options, double times) {
-  for (double* change : {&options.stain_sigma, &options.stain_shift, &options.colour_gain, &options.blur_px, &options.noise}) *change *= times;
+  for (double* change : {&options.stain_sigma, &options.stain_shift, &options.colour_gain, &options.blur_px, &options.noise}) {
+    *change *= times;
+  }
   return options;
 }
 

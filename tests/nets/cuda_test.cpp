@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::int64_t kPatch = 96;
 
-double largest(const torch::Tensor& a, const torch::Tensor& b) { return (a.cpu().to(torch::kFloat32) - b.cpu().to(torch::kFloat32)).abs().max().item<double>(); }
+double largest(const torch::Tensor& a, const torch::Tensor& b) {
+  return (a.cpu().to(torch::kFloat32) - b.cpu().to(torch::kFloat32)).abs().max().item<double>();
+}
 
 class Cuda : public ::testing::Test {
  protected:
