@@ -104,7 +104,6 @@ async function start() {
   const key = takeKey();
   if (!key) {
     say("Open the address that clmnet view printed beside your name.");
-    byId("open-case").hidden = true;
     return;
   }
   root = `/api/study/${key}`;
@@ -113,7 +112,6 @@ async function start() {
     state = await getJson(root);
     await showState();
   } catch (problem) {
-    byId("open-case").hidden = true;
     say(problem.message);
   }
 }
