@@ -19,10 +19,6 @@ namespace {
 
 constexpr std::size_t kOpenSlides = 16;
 
-std::string tile_name(const nets::SlideSource& tile) {
-  return tile.slide.string() + "@" + std::to_string(tile.x) + "_" + std::to_string(tile.y);
-}
-
 }  // namespace
 
 /// A slide, open, with its annotation.
@@ -101,7 +97,7 @@ class ManifestReader::Slides {
         tile.slide->whole = false;
         tile.slide->x = origin.x;
         tile.slide->y = origin.y;
-        tile.image = tile_name(*tile.slide);
+        tile.image = tile_name(tile.slide->slide, origin.x, origin.y);
         tile.label = label;
         tile.patient = patient;
         if (tile.diagnosis.empty()) tile.diagnosis = options_.classes.name_of(label);

@@ -57,6 +57,10 @@ std::vector<std::int64_t> starts(std::int64_t side, const wsi::GridOptions& grid
 
 }  // namespace
 
+std::string tile_name(const std::filesystem::path& file, std::int64_t x, std::int64_t y) {
+  return file.string() + "@" + std::to_string(x) + "_" + std::to_string(y);
+}
+
 std::vector<nets::ManifestRow> tiles_of_image(const nets::ManifestRow& row, const wsi::GridOptions& grid) {
   const nets::LabelledImage image = whole_image(row, grid);
   const std::int64_t height = image.rgb.size(0), width = image.rgb.size(1);
@@ -71,10 +75,9 @@ std::vector<nets::ManifestRow> tiles_of_image(const nets::ManifestRow& row, cons
       const int label = tile_at(image, x, y, grid.tile_px).label;
       if (label < 0 && row.label >= 0) continue;
       nets::ManifestRow tile = row;
-      tile.cut->whole = false;
       tile.cut->x = x;
       tile.cut->y = y;
-      tile.image = row.image.string() + "@" + std::to_string(x) + "_" + std::to_string(y);
+      tile.image = tile_name(row.image, x, y);
       tile.label = label;
       tiles.push_back(std::move(tile));
     }

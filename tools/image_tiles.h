@@ -1,11 +1,17 @@
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
+#include <string>
 #include <vector>
 
 #include "nets/training/manifest.h"
 #include "wsi/grid.h"
 
 namespace clmnet::tools {
+
+/// What results list a tile of a slide or of an image by: "<path>@<x>_<y>".
+std::string tile_name(const std::filesystem::path& file, std::int64_t x, std::int64_t y);
 
 /// A row for each tile of an image with um_per_px: the image is brought to grid.um_per_px and cut into the fewest squares of
 /// grid.tile_px, evenly spaced and at most grid.stride_px apart, that cover it. A tile of a tumour image with a mask has the class

@@ -20,12 +20,11 @@ struct SlideSource {
   std::int64_t x = 0, y = 0;   ///< its top-left corner, level-0 px of the scan
 };
 
-/// An image whose resolution is known, and which may be larger than a tile.
+/// An image whose resolution is known, and which may be larger than a tile; or one of its tiles.
 struct ImageSource {
   std::filesystem::path image;
   double um_per_px = 0;
-  bool whole = true;           ///< all its tiles, not cut yet; else one tile
-  std::int64_t x = 0, y = 0;   ///< its top-left corner, px at the tiles' µm/px
+  std::int64_t x = 0, y = 0;   ///< the tile's top-left corner, px at the tiles' µm/px
 };
 
 /// One image of a manifest: a CSV with image,mask,patient_id,diagnosis,tumour,um_per_px or
