@@ -17,6 +17,7 @@
 #include "nets/training/schedule.h"
 #include "nets/training/training_state.h"
 #include "nets/training/validation.h"
+#include "nets/widen.h"
 #include "tools/base/error.h"
 
 namespace clmnet::nets {
@@ -77,9 +78,13 @@ class MemberTrainer {
     if (!plan.initial_weights.empty()) {
       NamedTensors weights = load_weights_file(plan.initial_weights);
       for (auto& [name, tensor] : weights) name = modern_densenet_name(name);
-      const LoadReport report =
-          load_state_dict(*state_.network, weights, LoadMode::kLenient, plan.initial_weights.string());
-      if (hooks_.note) hooks_.note(plan.member.network + ": " + plan.initial_weights.string() + ": " + report.text());
+      const auto wider = widened(plan.member, weights);
+      const LoadReport report = load_state_dict(*state_.network, wider ? *wider : weights, LoadMode::kLenient,
+                                                plan.initial_weights.string());
+      if (hooks_.note) {
+        hooks_.note(plan.member.network + ": " + plan.initial_weights.string() + ": " + report.text() +
+                    (wider ? ", widened from a narrower network's" : ""));
+      }
     }
     state_.average = make_member(plan.member);
     load_state_dict(*state_.average, state_dict(*state_.network), LoadMode::kStrict, plan.member.network);
