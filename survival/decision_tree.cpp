@@ -9,6 +9,7 @@
 #include <tbb/task_arena.h>
 
 #include "survival/random.h"
+#include "tools/base/cores.h"
 
 namespace clmnet::survival {
 
@@ -28,12 +29,8 @@ void for_each_index(int count, int threads, const std::function<void(int)>& work
     for (int i = 0; i < count; ++i) work(i);
     return;
   }
-  const auto all = [&] { tbb::parallel_for(0, count, work); };
-  if (threads <= 0) {
-    all();
-  } else {
-    tbb::task_arena(std::min(threads, tbb::this_task_arena::max_concurrency())).execute(all);
-  }
+  const int wanted = threads > 0 ? threads : usable_cores();
+  tbb::task_arena(std::min(wanted, tbb::this_task_arena::max_concurrency())).execute([&] { tbb::parallel_for(0, count, work); });
 }
 
 void for_each_row_block(const Eigen::Ref<const Eigen::MatrixXd>& x, int threads,

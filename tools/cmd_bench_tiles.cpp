@@ -6,10 +6,10 @@
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include <sys/resource.h>
 
+#include "tools/base/cores.h"
 #include "tools/base/error.h"
 #include "tools/commands.h"
 #include "tools/tile_rivals.h"
@@ -105,7 +105,7 @@ class TileBench {
   }
 
  private:
-  int threads() const { return args_.threads > 0 ? args_.threads : static_cast<int>(std::thread::hardware_concurrency()); }
+  int threads() const { return args_.threads > 0 ? args_.threads : usable_cores(); }
 
   std::vector<wsi::TileSpec> grid(const wsi::TissueMask& tissue, int coarser, int stride_px) const {
     wsi::GridOptions options;
@@ -172,7 +172,7 @@ json TileBench::report() const {
   };
   json document = {{"slide", slide_.path().filename().string()}, {"reader", slide_.info().reader},
                    {"tile_px", args_.tile_px},                   {"threads", threads()},
-                   {"cores", std::thread::hardware_concurrency()}, {"repetitions", args_.repetitions},
+                   {"cores", usable_cores()}, {"repetitions", args_.repetitions},
                    {"tiles", aligned_.size()},                   {"peak_rss_mib", own_peak_rss_mib_}};
   for (const bool cpu : {false, true}) {
     const auto ours = rates(measured_.ours, count(aligned_), cpu);

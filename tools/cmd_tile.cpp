@@ -5,8 +5,8 @@
 #include <memory>
 
 #include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/info.h>
 
+#include "tools/base/cores.h"
 #include "tools/base/error.h"
 #include "tools/commands.h"
 #include "tools/progress.h"
@@ -120,7 +120,7 @@ class TileRun {
 
 int run_tile(const TileArgs& args, const Session& session) {
   check_names(args.slides);
-  const int threads = args.threads > 0 ? args.threads : oneapi::tbb::info::default_concurrency();
+  const int threads = args.threads > 0 ? args.threads : usable_cores();
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads) + 1);
   return TileRun(args, session).run();
 }

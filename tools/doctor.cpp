@@ -24,6 +24,8 @@
 #include "wsi/picture_file.h"
 #endif
 
+#include "tools/base/cores.h"
+
 namespace clmnet::tools {
 namespace fs = std::filesystem;
 namespace {
@@ -128,8 +130,10 @@ std::vector<Finding> look_at_processor() {
   std::vector<Finding> findings;
   const unsigned threads = std::thread::hardware_concurrency();
   const std::string model = proc_value("/proc/cpuinfo", "model name");
-  findings.push_back({"devices", "CPU", (model.empty() ? "unknown model" : model) + ", " + std::to_string(threads) + " threads", true,
-                      true, ""});
+  const unsigned usable = static_cast<unsigned>(usable_cores());
+  const std::string limit = usable < threads ? ", of which affinity and cgroup leave " + std::to_string(usable) : "";
+  findings.push_back({"devices", "CPU", (model.empty() ? "unknown model" : model) + ", " + std::to_string(threads) + " threads" + limit,
+                      true, true, ""});
 #ifdef __AVX2__
   const std::string built_for = "AVX2 and FMA";
 #else

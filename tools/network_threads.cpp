@@ -2,16 +2,11 @@
 
 #include <algorithm>
 #include <iostream>
-#include <thread>
 
 #include "nets/torch.h"
+#include "tools/base/cores.h"
 
 namespace clmnet::tools {
-namespace {
-
-int cores_of_machine() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
-
-}  // namespace
 
 int threads_of_job(int wanted, int jobs, int cores) {
   const int all = wanted > 0 ? std::min(wanted, cores) : cores;
@@ -25,11 +20,12 @@ std::string threads_note(int wanted, int cores) {
 }
 
 void set_network_threads(int wanted, int jobs) {
-  const int cores = cores_of_machine();
+  const int cores = usable_cores();
   if (const std::string note = threads_note(wanted, cores); !note.empty()) std::cerr << "clmnet: " << note << std::endl;
   // LibTorch knows best how many suit a machine where nobody asks for a number: it leaves a core's second thread alone.
   const int usable = wanted > 0 ? cores : std::min(cores, torch::get_num_threads());
-  if (wanted > 0 || jobs > 1) torch::set_num_threads(threads_of_job(wanted, jobs, usable));
+  const int threads = threads_of_job(wanted, jobs, usable);
+  if (threads != torch::get_num_threads()) torch::set_num_threads(threads);
 }
 
 }  // namespace clmnet::tools

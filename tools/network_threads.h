@@ -6,7 +6,7 @@ namespace clmnet::tools {
 
 /// Threads of the networks in each of `jobs` processes that run side by side.
 /// wanted  --threads: of all of them together; 0: one per core
-/// cores   that this process may use
+/// cores   that this process may use (usable_cores)
 /// Result  1 to `cores`. Never more than cores in all, but one for each job: the threads of a layer wait for each other at its
 ///         end, and with more threads than cores each such wait lasts until the system turns to the last of them, milliseconds
 ///         for a layer that takes microseconds.

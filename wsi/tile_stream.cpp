@@ -13,8 +13,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include <oneapi/tbb/info.h>
-
+#include "tools/base/cores.h"
 #include "wsi/calibration.h"
 #include "wsi/tile_cache.h"
 
@@ -163,7 +162,7 @@ class Stream {
         grid_(grid),
         options_(options),
         downsample_(wanted_downsample(slide, options)),
-        threads_(options.threads > 0 ? options.threads : oneapi::tbb::info::default_concurrency()),
+        threads_(options.threads > 0 ? options.threads : usable_cores()),
         tile_bytes_(static_cast<std::size_t>(options.tile_px) * static_cast<std::size_t>(options.tile_px) * 3),
         pool_(options, tile_bytes_ * static_cast<std::size_t>(options.batch)),
         cache_(options.cache_bytes),

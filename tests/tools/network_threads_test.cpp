@@ -2,9 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "nets/torch.h"
+#include "tools/base/cores.h"
 
 namespace clmnet::tools {
 namespace {
@@ -39,7 +38,7 @@ TEST(NetworkThreads, AreGivenToLibTorch) {
   set_network_threads(4096, 4096);
   EXPECT_EQ(torch::get_num_threads(), 1);
   set_network_threads(4096);
-  EXPECT_EQ(torch::get_num_threads(), static_cast<int>(std::thread::hardware_concurrency()));
+  EXPECT_EQ(torch::get_num_threads(), usable_cores());
   torch::set_num_threads(before);
 }
 

@@ -19,6 +19,8 @@ class AtomicFile {
   /// Where to write; a library that wants a path gets this one. It keeps the target's extension.
   const std::filesystem::path& temporary() const { return temporary_; }
 
+  const std::filesystem::path& target() const { return target_; }
+
   /// Makes what was written durable and gives it its name.
   /// Throws InputError with the system's reason (disk full, no permission); the target is then untouched.
   void commit();

@@ -16,10 +16,9 @@ constexpr const char* kNotWritten = "cannot be written, nothing was changed";
 }  // namespace
 
 AtomicWriter::AtomicWriter(std::filesystem::path target)
-    : target_(std::move(target)),
-      file_(target_),
+    : file_(std::move(target)),
       fd_(::open(file_.temporary().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
-  if (fd_ < 0) throw_system_error(target_, "cannot be written", errno);
+  if (fd_ < 0) throw_system_error(file_.target(), "cannot be written", errno);
 }
 
 AtomicWriter::~AtomicWriter() {
@@ -31,7 +30,7 @@ void AtomicWriter::add(const void* bytes, std::size_t size) {
   while (size > 0) {
     const ssize_t n = ::write(fd_, next, size);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw_system_error(target_, kNotWritten, n < 0 ? errno : EIO);
+    if (n <= 0) throw_system_error(file_.target(), kNotWritten, n < 0 ? errno : EIO);
     next += n;
     size -= static_cast<std::size_t>(n);
   }
@@ -50,7 +49,7 @@ std::function<std::size_t(const void*, std::size_t)> AtomicWriter::never_failing
 
 void AtomicWriter::commit() {
   if (problem_) std::rethrow_exception(problem_);
-  if (::close(std::exchange(fd_, -1)) != 0) throw_system_error(target_, kNotWritten, errno);
+  if (::close(std::exchange(fd_, -1)) != 0) throw_system_error(file_.target(), kNotWritten, errno);
   file_.commit();
 }
 

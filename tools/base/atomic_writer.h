@@ -27,7 +27,6 @@ class AtomicWriter {
   void commit();
 
  private:
-  std::filesystem::path target_;
   AtomicFile file_;
   int fd_;
   std::exception_ptr problem_;
