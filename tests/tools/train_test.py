@@ -3,6 +3,7 @@ import csv
 import json
 import pathlib
 import random
+import re
 import resource
 import shutil
 import signal
@@ -146,6 +147,10 @@ class Train(unittest.TestCase):
                 words = {text.strip() for text in root.itertext()}
                 self.assertLessEqual({"loss": {"training", "validation"}, "quality": {"accuracy", "Dice"}}[kind], words)
         self.assertIn("expected calibration error", self.unbroken.stderr)
+        losses = re.search("log loss of the class .*: (.*)", self.unbroken.stderr).group(1).split(", ")
+        losses = {name: float(value) for name, value in (each.split(" ") for each in losses)}
+        self.assertEqual(set(losses), {"vgg16", "unet", "ensemble"})
+        self.assertLess(losses["ensemble"], min(losses[name] for name in losses if name != "ensemble") + 0.01)
         config = json.loads((self.folder / "unbroken" / "config.json").read_text())["clmnet"]
         self.assertEqual(config["sensitivity"], 0.9)
         self.assertEqual(config["class_ece"], run["calibration"]["ensemble"]["after"])
