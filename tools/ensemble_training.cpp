@@ -7,7 +7,6 @@
 #include "nets/checkpoint/safetensors.h"
 #include "nets/checkpoint/state_dict.h"
 #include "nets/conv.h"
-#include "nets/ensemble.h"
 #include "nets/training/crf_choice.h"
 #include "nets/training/fusion.h"
 #include "tools/base/atomic_file.h"
@@ -92,20 +91,11 @@ void print_calibration(const nets::ModelConfig& model, const std::string& label,
   bar.line(line.str());
 }
 
-/// Of the calibrated class over the validation images and their views: what the fusion minimises, so by what to choose between weights.
-void print_log_loss(const nets::ValidationOutputs& outputs, const nets::ModelConfig& model, const std::string& label, ProgressBar& bar) {
-  const auto loss = [&](const torch::Tensor& logits) {
-    return torch::cross_entropy_loss(logits, outputs.label, {}, at::Reduction::Mean, /*ignore_index=*/-1).item<double>();
-  };
+void print_log_loss(const nets::ClassLogLoss& loss, const nets::ModelConfig& model, const std::string& label, ProgressBar& bar) {
   std::ostringstream line;
   line << std::fixed << std::setprecision(4) << label << "log loss of the class on the validation images and their views:";
-  std::vector<double> weights, temperatures;
-  for (std::size_t k = 0; k < model.members.size(); ++k) {
-    weights.push_back(model.members[k].class_weight);
-    temperatures.push_back(model.members[k].class_temperature);
-    line << ' ' << model.members[k].options.network << ' ' << loss(outputs.class_logits[k] / temperatures.back()) << ',';
-  }
-  line << " ensemble " << loss(nets::fuse_logits(outputs.class_logits, weights, temperatures));
+  for (std::size_t k = 0; k < model.members.size(); ++k) line << ' ' << model.members[k].options.network << ' ' << loss.networks[k] << ',';
+  line << " ensemble " << loss.ensemble;
   bar.line(line.str());
 }
 
@@ -141,9 +131,9 @@ void train_ensemble(TrainingSetup& setup, const nets::TrainingData& data, const 
   const nets::ValidationOutputs outputs =
       nets::run_on_validation(members, data, setup.model, views, setup.fusion_views, setup.model.map_px, setup.training.seed,
                               setup.training.workers, device, interrupted);
-  nets::fit_fusion(outputs, setup.model);
+  const nets::ClassLogLoss loss = nets::fit_fusion(outputs, setup.model);
   print_calibration(setup.model, options.label, bar);
-  print_log_loss(outputs, setup.model, options.label, bar);
+  print_log_loss(loss, setup.model, options.label, bar);
   if (outputs.mask.ge(0).any().item<bool>()) {
     const nets::CrfChoice choice = nets::choose_crf(outputs, setup.model);
     std::ostringstream line;

@@ -136,7 +136,7 @@ ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& 
   return out;
 }
 
-void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config) {
+ClassLogLoss fit_fusion(const ValidationOutputs& outputs, ModelConfig& config) {
   const std::size_t count = config.members.size();
   const bool have_masks = outputs.mask.ge(0).any().item<bool>();
   std::vector<torch::Tensor> class_logits, map_logits;
@@ -170,16 +170,20 @@ void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config) {
   config.map_from_class_weight = have_masks ? from_class.fitted()[0] : 0.0;
 
   const torch::NoGradGuard no_grad;
+  ClassLogLoss loss;
   for (std::size_t k = 0; k < count; ++k) {
+    loss.networks.push_back(cross_entropy(class_logits[k], outputs.label).item<double>());
     config.members[k].class_threshold = class_threshold(class_logits[k], outputs.label, config.sensitivity);
     config.members[k].ece_before = calibration_error(outputs.class_logits[k], outputs.label);
     config.members[k].ece = calibration_error(class_logits[k], outputs.label);
     config.members[k].map_threshold = map_threshold(map_logits[k], outputs.mask);
   }
+  loss.ensemble = cross_entropy(fused_class, outputs.label).item<double>();
   config.class_threshold = class_threshold(fused_class, outputs.label, config.sensitivity);
   config.ece = calibration_error(fused_class, outputs.label);
   config.raw_map_threshold = map_threshold(fused_map(), outputs.mask);
   config.map_threshold = config.raw_map_threshold;  // until a CRF is chosen
+  return loss;
 }
 
 torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config) {

@@ -25,12 +25,19 @@ ValidationOutputs run_on_validation(const std::vector<std::shared_ptr<Member>>& 
                                     std::int64_t map_px, std::uint64_t seed, int workers, torch::Device device,
                                     const std::function<bool()>& stop_requested);
 
+/// Log loss of the calibrated class over the outputs that a fusion was learned from, nats: what it minimises, so what to choose between
+/// weights by. NaN where no label is known.
+struct ClassLogLoss {
+  std::vector<double> networks;
+  double ensemble = 0;
+};
+
 /// Learns how the networks are fused and writes it into `config`: a temperature for each network's class and map logits
 /// (Guo et al. 2017, arXiv:1706.04599), then weights >= 0 that minimise the negative log-likelihood of the fused
 /// probabilities. A pull towards equal weights (ridge) decides where the data does not. Class thresholds are chosen for
-/// config.sensitivity, or for balanced accuracy where that is 0; those of maps for the MapScore. Expected calibration errors, before (temperature 1) and
-/// after, are written along.
-void fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
+/// config.sensitivity, or for balanced accuracy where that is 0; those of maps for the MapScore. Expected calibration errors, before
+/// (temperature 1) and after, are written along.
+ClassLogLoss fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
 
 /// Probability of tumour of each pixel as `config` fuses the networks.  float [M,h,w].
 torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config);

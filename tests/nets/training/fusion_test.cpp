@@ -107,7 +107,7 @@ TEST(FitFusion, TrustsGoodNetworksAndIsBetterThanEach) {
   const ValidationOutputs outputs = simulated();
   ModelConfig config;
   config.members.resize(3);
-  fit_fusion(outputs, config);
+  const ClassLogLoss said = fit_fusion(outputs, config);
   std::vector<double> weights, temperatures;
   for (const auto& member : config.members) {
     weights.push_back(member.class_weight);
@@ -119,7 +119,13 @@ TEST(FitFusion, TrustsGoodNetworksAndIsBetterThanEach) {
                logits, outputs.label, torch::nn::functional::CrossEntropyFuncOptions().ignore_index(-1)).item<double>();
   };
   const double fused = entropy(fuse_logits(outputs.class_logits, weights, temperatures));
-  for (std::size_t k = 0; k < 3; ++k) EXPECT_LT(fused, entropy(outputs.class_logits[k] / temperatures[k])) << k;
+  EXPECT_NEAR(said.ensemble, fused, 1e-5);
+  ASSERT_EQ(said.networks.size(), 3u);
+  for (std::size_t k = 0; k < 3; ++k) {
+    const double alone = entropy(outputs.class_logits[k] / temperatures[k]);
+    EXPECT_LT(fused, alone) << k;
+    EXPECT_NEAR(said.networks[k], alone, 1e-5) << k;
+  }
   for (const auto& member : config.members) {
     EXPECT_GE(member.class_weight, 0);
     EXPECT_GE(member.map_weight, 0);
