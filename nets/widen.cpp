@@ -5,8 +5,6 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "nets/member.h"
-
 namespace clmnet::nets {
 namespace {
 
@@ -55,10 +53,9 @@ torch::Tensor widen(const torch::Tensor& narrow, const torch::Tensor& wide, std:
 
 }  // namespace
 
-std::optional<NamedTensors> widened(const MemberOptions& wide, const NamedTensors& weights) {
+std::optional<NamedTensors> widened(const Member& network, const MemberOptions& wide, const NamedTensors& weights) {
   const torch::NoGradGuard no_grad;
-  const auto module = make_member(wide);
-  const NamedTensors want = state_dict(*module);
+  const NamedTensors want = state_dict(network);
   const std::int64_t factor = width_factor(want, weights);
   if (factor == 1) return std::nullopt;
 
@@ -76,7 +73,7 @@ std::optional<NamedTensors> widened(const MemberOptions& wide, const NamedTensor
       if (times * tensor.size(dim) != want[i].second.size(dim) || (times != 1 && (times != factor || dim > 1))) return std::nullopt;
     }
   }
-  const auto transposed = transposed_weights(*module);
+  const auto transposed = transposed_weights(network);
   NamedTensors out;
   for (const auto& [name, tensor] : want) {
     out.emplace_back(name, widen(given.at(name), tensor, transposed.contains(name) ? 0 : 1));

@@ -78,7 +78,7 @@ class MemberTrainer {
     if (!plan.initial_weights.empty()) {
       NamedTensors weights = load_weights_file(plan.initial_weights);
       for (auto& [name, tensor] : weights) name = modern_densenet_name(name);
-      const auto wider = widened(plan.member, weights);
+      const auto wider = widened(*state_.network, plan.member, weights);
       const LoadReport report = load_state_dict(*state_.network, wider ? *wider : weights, LoadMode::kLenient,
                                                 plan.initial_weights.string());
       if (hooks_.note) {

@@ -50,7 +50,7 @@ TEST_P(WidenedMember, ComputesTheSame) {
   const auto narrow = lived_in(options_of(GetParam(), width));
   const MemberOptions options = options_of(GetParam(), 2 * width);
   const auto wide = make_member(options);
-  load_state_dict(*wide, widened(options, copy_of(*narrow)).value(), LoadMode::kStrict, GetParam());
+  load_state_dict(*wide, widened(*wide, options, copy_of(*narrow)).value(), LoadMode::kStrict, GetParam());
   wide->eval();
   const torch::NoGradGuard no_grad;
   const torch::Tensor x = torch::randn({2, 3, 96, 96});
@@ -65,7 +65,7 @@ TEST(Widened, CopiesOfAChannelAreReadWithWeightsOfTheirOwn) {
   const auto narrow = lived_in(options_of("unet", 0.125));
   const MemberOptions options = options_of("unet", 0.25);
   int inner = 0;
-  const NamedTensors grown = widened(options, copy_of(*narrow)).value();
+  const NamedTensors grown = widened(*make_member(options), options, copy_of(*narrow)).value();
   for (const auto& [name, weight] : grown) {
     if (weight.dim() != 4 || name.starts_with("up.") || weight.size(1) == 3) continue;
     EXPECT_FALSE(torch::allclose(weight.select(1, 0), weight.select(1, 1))) << name;
@@ -77,8 +77,9 @@ TEST(Widened, CopiesOfAChannelAreReadWithWeightsOfTheirOwn) {
 TEST(Widened, KeepsTheVarianceThatHeAndOthersDrawWith) {
   torch::manual_seed(5);
   const MemberOptions narrow = options_of("vgg16", 0.25), wide = options_of("vgg16", 0.5);
-  const NamedTensors drawn = copy_of(*make_member(wide));
-  const NamedTensors grown = widened(wide, copy_of(*make_member(narrow))).value();
+  const auto member = make_member(wide);
+  const NamedTensors drawn = copy_of(*member);
+  const NamedTensors grown = widened(*member, wide, copy_of(*make_member(narrow))).value();
   int compared = 0;
   for (std::size_t i = 0; i < drawn.size(); ++i) {
     if (!drawn[i].first.starts_with("features.") || drawn[i].second.dim() != 4 || drawn[i].second.size(1) == 3) continue;
@@ -91,7 +92,8 @@ TEST(Widened, KeepsTheVarianceThatHeAndOthersDrawWith) {
 
 TEST(Widened, TakesNothingButANarrowerCopyOfTheNetwork) {
   const MemberOptions wide = options_of("unet", 0.25);
-  const auto taken = [&](const MemberOptions& of) { return widened(wide, copy_of(*make_member(of))).has_value(); };
+  const auto member = make_member(wide);
+  const auto taken = [&](const MemberOptions& of) { return widened(*member, wide, copy_of(*make_member(of))).has_value(); };
   MemberOptions other = options_of("unet", 0.125);
   EXPECT_TRUE(taken(other));
   other.classes = 4;
@@ -102,9 +104,10 @@ TEST(Widened, TakesNothingButANarrowerCopyOfTheNetwork) {
   EXPECT_FALSE(taken(wide));                        // as wide already
   EXPECT_FALSE(taken(options_of("unet", 0.5)));     // wider
   EXPECT_FALSE(taken(options_of("vgg16", 0.125)));  // another network
-  EXPECT_FALSE(widened(wide, {}).has_value());
+  EXPECT_FALSE(widened(*member, wide, {}).has_value());
   // Gates have at least four channels: at thrice the width six.
-  EXPECT_FALSE(widened(options_of("unet", 0.375), copy_of(*make_member(options_of("unet", 0.125)))).has_value());
+  const MemberOptions thrice = options_of("unet", 0.375);
+  EXPECT_FALSE(widened(*make_member(thrice), thrice, copy_of(*make_member(options_of("unet", 0.125)))).has_value());
 }
 
 }  // namespace
