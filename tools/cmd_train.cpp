@@ -142,7 +142,8 @@ int run_train(const TrainArgs& args, const Session& session) {
                              [&](const std::string& line) { bar.line(line); });
   // Nothing is known of such an image, its mask included (nets::tumour_mask).
   std::erase_if(data.rows, [](const nets::ManifestRow& row) { return row.label < 0; });
-  data.split = nets::split_by_patient(data.rows, setup.training.validation_fraction, setup.training.test_fraction, setup.training.seed);
+  data.split = nets::split_by_patient(data.rows, setup.training.validation_fraction, setup.training.test_fraction,
+                                       setup.training.split_seed);
   data.load = manifests.loader();
   json description = describe(args, setup, data);
   make_folder(out / "training");
@@ -175,7 +176,7 @@ void add_train(CLI::App& app, Session& session) {
   command->add_option("-o,--output", args->out, "Folder of the model")->required();
   command->add_option("--config", args->config, "TOML with the keys of configs/train.toml");
   command->add_option("--init", args->init,
-                      "NETWORK=FILE: begin with a torchvision or timm .pth or a .safetensors, of the same network at half its width too; "
+                      "NETWORK=FILE: begin with a torchvision or timm .pth or a .safetensors, of the same network at a smaller width too; "
                       "may be repeated");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--threads", args->threads, "Threads of the networks, at most the cores; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));

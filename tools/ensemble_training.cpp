@@ -129,7 +129,7 @@ void train_ensemble(TrainingSetup& setup, const nets::TrainingData& data, const 
   bar.line(options.label + "learning the fusion on " + std::to_string(data.split.validation.size()) + " images");
   const nets::AugmentOptions views = nets::stronger(setup.training.augment, setup.fusion_shift);
   const nets::ValidationOutputs outputs =
-      nets::run_on_validation(members, data, setup.model, views, setup.fusion_views, setup.model.map_px, setup.training.seed,
+      nets::run_on_validation(members, data, setup.model, views, setup.fusion_views, setup.model.map_px, setup.training.split_seed,
                               setup.training.workers, device, interrupted);
   const nets::ClassLogLoss loss = nets::fit_fusion(outputs, setup.model);
   print_calibration(setup.model, options.label, bar);

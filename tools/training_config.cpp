@@ -40,6 +40,8 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   double seed = static_cast<double>(training.seed);
   file.take("training.seed", seed, 0, 9e15);
   training.seed = static_cast<std::uint64_t>(seed);
+  file.take("training.split_seed", seed, 0, 9e15);
+  training.split_seed = static_cast<std::uint64_t>(seed);
   int batch = static_cast<int>(training.batch);
   file.take("training.batch", batch, 2, 4096);
   training.batch = static_cast<std::size_t>(batch);
@@ -59,6 +61,7 @@ void take_training(ConfigFile& file, TrainingSetup& setup) {
   file.take("training.class_balance", training.class_balance);
   file.take("training.accumulate", training.accumulate, 1, 10000);
   file.take("training.patience", training.patience, 0, 100000);
+  file.take("training.keep_last", training.keep_last);
   file.take("training.mixed_precision", training.mixed_precision);
   file.take("fusion.views", setup.fusion_views, 0, 100);
   file.take("fusion.shift", setup.fusion_shift, 0.1, 10);
@@ -157,13 +160,13 @@ nlohmann::json to_json(const TrainingSetup& setup) {
         {"patch_size_px", setup.model.patch_size_px},
         {"spacing_um_per_px", setup.model.spacing_um_per_px}}},
       {"training",
-       {{"seed", t.seed}, {"batch", t.batch}, {"workers", t.workers}, {"validation_fraction", t.validation_fraction},
-        {"test_fraction", t.test_fraction},
+       {{"seed", t.seed}, {"split_seed", t.split_seed}, {"batch", t.batch}, {"workers", t.workers},
+        {"validation_fraction", t.validation_fraction}, {"test_fraction", t.test_fraction},
         {"weight_decay", t.weight_decay}, {"warmup", t.warmup}, {"schedule", t.schedule}, {"ema_decay", t.ema_decay},
         {"gradient_clip", t.gradient_clip}, {"class_loss_weight", t.class_loss_weight},
         {"bag_loss_weight", t.bag_loss_weight}, {"label_smoothing", t.label_smoothing},
         {"focal_gamma", t.focal_gamma}, {"class_balance", t.class_balance}, {"accumulate", t.accumulate}, {"patience", t.patience},
-        {"mixed_precision", t.mixed_precision}}},
+        {"keep_last", t.keep_last}, {"mixed_precision", t.mixed_precision}}},
       {"augment",
        {{"crop_px", t.augment.output_px}, {"flip_rotate", t.augment.flip_rotate}, {"scale_min", t.augment.scale_min},
         {"scale_max", t.augment.scale_max}, {"stain_sigma", t.augment.stain_sigma}, {"stain_shift", t.augment.stain_shift},

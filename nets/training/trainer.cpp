@@ -117,10 +117,11 @@ class MemberTrainer {
     }
     while (static_cast<int>(state_.epochs.size()) < plan_.epochs && !out_of_patience()) {
       run_epoch();
-      if (state_.epochs.back().best) save_best();
+      if (state_.epochs.back().best && !options_.keep_last) save_weights();
       save_training_state(state_file, state_);
       if (hooks_.epoch_done) hooks_.epoch_done(plan_.member.network, state_.epochs.back());
     }
+    if (options_.keep_last) save_weights();
     if (out_of_patience() && hooks_.note) {
       hooks_.note(plan_.member.network + ": stopped after epoch " + std::to_string(state_.epochs.size()) + ", the last " +
                   std::to_string(options_.patience) + " were no better");
@@ -259,7 +260,7 @@ class MemberTrainer {
     update_average(*state_.average, *state_.network, step, options_.ema_decay);
   }
 
-  void save_best() const {
+  void save_weights() const {
     save_safetensors(folder_ / (plan_.member.network + ".safetensors"), state_dict(*state_.average),
                      {{"network", plan_.member.network}, {"epoch", std::to_string(state_.epochs.back().epoch)}},
                      FloatStorage::kFloat16);

@@ -22,7 +22,8 @@ struct MemberPlan {
 };
 
 struct TrainingOptions {
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 1;            ///< of first weights, order and augmentation
+  std::uint64_t split_seed = 1;      ///< of the patients' parts and of the views of validation images: runs that share it compare
   double validation_fraction = 0.2;  ///< of the patients: epochs, fusion and thresholds are chosen on them
   double test_fraction = 0;          ///< of the patients: nothing is learned from them and nothing chosen on them
   std::size_t batch = 16;
@@ -39,6 +40,7 @@ struct TrainingOptions {
   bool class_balance = false;        ///< classes weigh by how rare they are among the images trained on
   int accumulate = 1;                ///< batches whose gradients make one step: a batch that the memory does not hold
   int patience = 0;                  ///< epochs without a better validation loss after which a network stops; 0: none
+  bool keep_last = false;            ///< keeps the last epoch's averaged weights, not those of the least validation loss
   bool mixed_precision = false;      ///< bfloat16 convolutions in training: faster where the processor has it, GPU or CPU
   AugmentOptions augment;
   std::vector<MemberPlan> members;
@@ -76,7 +78,7 @@ struct TrainingHooks {
   std::function<bool()> stop_requested;
 };
 
-/// Trains one network into `folder`: <network>.safetensors holds the best epoch's averaged weights (half precision),
+/// Trains one network into `folder`: <network>.safetensors holds the kept epoch's averaged weights (half precision),
 /// training/<network>.state (the folder must be there) what is needed to go on after the last whole epoch. With `resume` it goes on from there and ends with
 /// the same weights, on the CPU bit for bit, as a run that was not stopped.
 /// config     patch size, normalisation and classes of the model

@@ -41,16 +41,24 @@ double relative(const torch::Tensor& a, const torch::Tensor& b) {
   return (a - b).abs().max().item<double>() / std::max(1e-3, b.abs().max().item<double>());
 }
 
-class WidenedMember : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Networks, WidenedMember, ::testing::Values("vgg16", "deeplabv3", "unet", "resnet50", "densenet201"));
+struct Step {
+  std::string network;
+  double from = 0, to = 0;  // width
+};
+
+class WidenedMember : public ::testing::TestWithParam<Step> {};
+INSTANTIATE_TEST_SUITE_P(Networks, WidenedMember,
+                         ::testing::Values(Step{"vgg16", 0.125, 0.25}, Step{"deeplabv3", 0.125, 0.25}, Step{"unet", 0.125, 0.25},
+                                           Step{"resnet50", 0.125, 0.25},
+                                           Step{"densenet201", 0.25, 0.5},  // a growth of 8 channels is the least there is
+                                           Step{"vgg16", 0.25, 0.375}, Step{"unet", 0.5, 0.75}, Step{"deeplabv3", 0.5, 0.75}));
 
 TEST_P(WidenedMember, ComputesTheSame) {
   torch::manual_seed(3);
-  const double width = GetParam() == "densenet201" ? 0.25 : 0.125;  // a growth of 8 channels is the least there is
-  const auto narrow = lived_in(options_of(GetParam(), width));
-  const MemberOptions options = options_of(GetParam(), 2 * width);
+  const auto narrow = lived_in(options_of(GetParam().network, GetParam().from));
+  const MemberOptions options = options_of(GetParam().network, GetParam().to);
   const auto wide = make_member(options);
-  load_state_dict(*wide, widened(*wide, options, copy_of(*narrow)).value(), LoadMode::kStrict, GetParam());
+  load_state_dict(*wide, widened(*wide, options, copy_of(*narrow)).value(), LoadMode::kStrict, GetParam().network);
   wide->eval();
   const torch::NoGradGuard no_grad;
   const torch::Tensor x = torch::randn({2, 3, 96, 96});
@@ -74,9 +82,12 @@ TEST(Widened, CopiesOfAChannelAreReadWithWeightsOfTheirOwn) {
   EXPECT_GT(inner, 20);
 }
 
-TEST(Widened, KeepsTheVarianceThatHeAndOthersDrawWith) {
+class WidenedVariance : public ::testing::TestWithParam<double> {};
+INSTANTIATE_TEST_SUITE_P(Widths, WidenedVariance, ::testing::Values(0.375, 0.5));
+
+TEST_P(WidenedVariance, IsWhatHeAndOthersDrawWith) {
   torch::manual_seed(5);
-  const MemberOptions narrow = options_of("vgg16", 0.25), wide = options_of("vgg16", 0.5);
+  const MemberOptions narrow = options_of("vgg16", 0.25), wide = options_of("vgg16", GetParam());
   const auto member = make_member(wide);
   const NamedTensors drawn = copy_of(*member);
   const NamedTensors grown = widened(*member, wide, copy_of(*make_member(narrow))).value();
@@ -105,7 +116,7 @@ TEST(Widened, TakesNothingButANarrowerCopyOfTheNetwork) {
   EXPECT_FALSE(taken(options_of("unet", 0.5)));     // wider
   EXPECT_FALSE(taken(options_of("vgg16", 0.125)));  // another network
   EXPECT_FALSE(widened(*member, wide, {}).has_value());
-  // Gates have at least four channels: at thrice the width six.
+  // Gates have at least four channels: at thrice the width six, half as many again, where the others have thrice as many.
   const MemberOptions thrice = options_of("unet", 0.375);
   EXPECT_FALSE(widened(*make_member(thrice), thrice, copy_of(*make_member(options_of("unet", 0.125)))).has_value());
 }

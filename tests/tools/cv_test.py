@@ -197,8 +197,9 @@ class Runs(Drawn):
 
 
 class Stops(Drawn):
-    def test_ctrl_c_in_a_training_says_how_to_go_on(self):
-        process = subprocess.Popen(self.command("stopped"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    def stopped(self, command):
+        """What is said after Ctrl-C in the first training."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for line in process.stderr:
             if "training on" in line:
                 process.send_signal(signal.SIGINT)
@@ -206,7 +207,22 @@ class Stops(Drawn):
         said = process.stderr.read()
         process.stderr.close()
         self.assertEqual(process.wait(), 130, said)
-        self.assertIn("interrupted; what is finished is kept; the same command goes on", said)
+        return said
+
+    def test_ctrl_c_in_a_training_says_how_to_go_on(self):
+        self.assertIn("interrupted; what is finished is kept; the same command goes on", self.stopped(self.command("stopped")))
+
+    def test_seeds_share_their_folds_where_they_share_split_seed(self):
+        folds = []
+        for seed, more in ((1, ""), (2, ""), (2, "split_seed = 1\n")):
+            config = self.folder / f"{len(folds)}.toml"
+            text = pathlib.Path(CONFIG).read_text()
+            self.assertIn("[training]\n", text)
+            config.write_text(text.replace("[training]\n", f"[training]\nseed = {seed}\n{more}"))
+            self.stopped([str(config) if word == CONFIG else word for word in self.command(f"seed-{len(folds)}")])
+            folds.append((self.folder / f"seed-{len(folds)}" / "folds.csv").read_bytes())
+        self.assertNotEqual(folds[0], folds[1])
+        self.assertEqual(folds[0], folds[2])
 
 
 class Failures(Drawn):

@@ -12,6 +12,16 @@ TEST(TrainingConfig, TheFileOfDefaultsHoldsTheDefaults) {
   EXPECT_EQ(to_json(read_training_setup(CLMNET_SOURCE_DIR "/configs/train.toml")), to_json(read_training_setup("")));
 }
 
+TEST(TrainingConfig, PatientsAreSplitByTheSeedUnlessTheyHaveOneOfTheirOwn) {
+  const test::TemporaryFolder folder;
+  const auto training = [&](const std::string& text) {
+    return read_training_setup(folder.write("g.toml", "[training]\n" + text)).training;
+  };
+  EXPECT_EQ(training("seed = 7\n").split_seed, 7U);
+  EXPECT_EQ(training("seed = 7\nsplit_seed = 3\n").split_seed, 3U);
+  EXPECT_EQ(training("seed = 7\nsplit_seed = 3\n").seed, 7U);
+}
+
 TEST(TrainingConfig, BackbonesHaveVggsShareOfTheTileVectorAndNoMaskLoss) {
   const test::TemporaryFolder folder;
   const auto file = folder.write("a.toml", "[model]\nnetworks = [\"densenet201\", \"deeplabv3\", \"unet\"]\n[densenet201]\nwidth = 0.5\n");

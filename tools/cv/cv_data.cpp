@@ -82,7 +82,7 @@ void check_folds(const CvData& data, const TrainingSetup& setup, Problems& probl
       }
       try {
         nets::split_by_patient(rows.train, setup.training.validation_fraction, 0,
-                               training_of(setup, part_of_fold(repeat, fold)).seed);
+                               training_of(setup, part_of_fold(repeat, fold)).split_seed);
       } catch (const InputError& error) {
         problems.push_back(where + error.what());
       }
@@ -147,7 +147,7 @@ CvData read_cv_data(const CvArgs& args, const TrainingSetup& setup, ProgressBar&
       permute_classes(data.rows, *args.permute_labels);
       if (data.clinical) permute_outcomes(*data.clinical, *args.permute_labels);
     }
-    collect(problems, [&] { deal_folds(data, args, setup.training.seed); });
+    collect(problems, [&] { deal_folds(data, args, setup.training.split_seed); });
     if (static_cast<int>(data.folds.size()) == args.repeats) {
       check_folds(data, setup, problems);
       if (data.clinical) {
@@ -179,6 +179,7 @@ std::uint64_t part_of_fold(int repeat, int fold) {
 nets::TrainingOptions training_of(const TrainingSetup& setup, std::uint64_t part) {
   nets::TrainingOptions options = setup.training;
   options.seed = nets::mix_seed(setup.training.seed, part);
+  options.split_seed = nets::mix_seed(setup.training.split_seed, part);
   return options;
 }
 
@@ -188,7 +189,7 @@ json describe_split(const CvData& data, const TrainingSetup& setup) {
     for (int fold = 0; fold < data.fold_count(); ++fold) {
       const FoldRows rows = rows_of_fold(data, repeat, fold);
       const nets::Split split = nets::split_by_patient(rows.train, setup.training.validation_fraction, 0,
-                                                       training_of(setup, part_of_fold(repeat, fold)).seed);
+                                                       training_of(setup, part_of_fold(repeat, fold)).split_seed);
       const auto tumour = std::count_if(rows.test.begin(), rows.test.end(), [](const auto& row) { return row.label > 0; });
       list.push_back({{"repeat", repeat + 1},
                       {"fold", fold + 1},

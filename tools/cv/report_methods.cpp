@@ -48,7 +48,7 @@ std::string split_text(const json& s, const json& configuration) {
   if (configuration.contains("clinical")) text += " and by event";
   text += ", were dealt to " + counted(s["folds"], "fold", "folds");
   if (s["repeats"] != 1) text += ", " + s["repeats"].dump() + " times";
-  text += " (seed " + value_text(configuration["training"]["training"]["seed"]) +
+  text += " (seed " + value_text(configuration["training"]["training"]["split_seed"]) +
           "); no patient is on both sides of a split. Images with the same pixels in two patients, unreadable images and masks "
           "of another size were looked for before anything was trained. ";
   if (s["images_trained_on_only"] != 0)

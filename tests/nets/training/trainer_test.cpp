@@ -101,6 +101,23 @@ TEST_F(Trainer, TwoBatchesTogetherAreALargerOne) {
   EXPECT_LT(distance("together"), 0.1 * distance("steps"));
 }
 
+TEST_F(Trainer, KeepsTheLastEpochWhenAsked) {
+  const TrainingData data = colours(24, false);
+  plan_.epochs = 8;
+  plan_.learning_rate = 0.3;  // far too much: it does not get better for long
+  options_.patience = 1;      // the epoch it stops after is not the best
+  const auto epochs = train(data, "best");
+  ASSERT_FALSE(epochs.back().best) << "the case is none";
+  options_.keep_last = true;
+  train(data, "last");
+  const auto epoch_of = [&](const std::string& name) {
+    return load_safetensors(folder_ / name / "vgg16.safetensors").metadata.at("epoch");
+  };
+  EXPECT_EQ(epoch_of("best"), std::to_string(epochs.size() - 1));
+  EXPECT_EQ(epoch_of("last"), std::to_string(epochs.size()));
+  EXPECT_FALSE(weights("best").equal(weights("last")));
+}
+
 TEST_F(Trainer, StopsWhenPatienceIsOut) {
   const TrainingData data = colours(24, false);
   plan_.epochs = 8;

@@ -59,7 +59,7 @@ json configuration() {
   return {{"version", "1"},
           {"training",
            {{"model", {{"patch_size_px", 64}, {"spacing_um_per_px", 1.0}}},
-            {"training", {{"seed", 7}, {"validation_fraction", 0.2}}},
+            {"training", {{"seed", 7}, {"split_seed", 7}, {"validation_fraction", 0.2}}},
             {"unet", {{"epochs", 3}, {"learning_rate", 0.0005}}}}}};
 }
 
