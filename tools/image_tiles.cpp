@@ -31,11 +31,36 @@ nets::LabelledImage at_scale(const nets::LabelledImage& image, double scale) {
   return out;
 }
 
-/// The whole image that a row's tile is a part of, at the tiles' resolution.
+/// An image with sides of at least `px`: what is missing is mirrored at its edges, as training does with views that see less than a tile.
+nets::LabelledImage filled(const nets::LabelledImage& image, int px) {
+  const auto height = static_cast<int>(image.rgb.size(0)), width = static_cast<int>(image.rgb.size(1));
+  const int below = std::max(0, px - height), beside = std::max(0, px - width);
+  if (below == 0 && beside == 0) return image;
+  const auto grow = [&](const torch::Tensor& x, int type) {
+    cv::Mat out;
+    cv::copyMakeBorder(cv::Mat(height, width, type, x.data_ptr<std::uint8_t>()), out, below / 2, below - below / 2, beside / 2,
+                       beside - beside / 2, cv::BORDER_REFLECT_101);
+    return to_tensor(out);
+  };
+  nets::LabelledImage out;
+  out.label = image.label;
+  out.rgb = grow(image.rgb, CV_8UC3);
+  if (image.mask.defined()) out.mask = grow(image.mask, CV_8U);
+  return out;
+}
+
+/// The whole image that a row's tile is a part of, at the tiles' resolution and at least a tile large.
 nets::LabelledImage whole_image(const nets::ManifestRow& row, const wsi::GridOptions& grid) {
   nets::ManifestRow file = row;
   file.image = row.cut->image;
-  return at_scale(load_labelled_image(file), row.cut->um_per_px / grid.um_per_px.x);
+  const nets::LabelledImage image = at_scale(load_labelled_image(file), row.cut->um_per_px / grid.um_per_px.x);
+  const std::int64_t height = image.rgb.size(0), width = image.rgb.size(1), least = (grid.tile_px + 3) / 4;
+  if (height < least || width < least) {
+    throw InputError(row.cut->image.string() + ": is " + std::to_string(width) + " x " + std::to_string(height) + " px at " +
+                     number_text(grid.um_per_px.x) + " µm/px, expected at least a quarter of a tile, " + std::to_string(least) +
+                     "; leave um_per_px empty to have it enlarged to one");
+  }
+  return filled(image, grid.tile_px);
 }
 
 nets::LabelledImage tile_at(const nets::LabelledImage& image, std::int64_t x, std::int64_t y, std::int64_t px) {
@@ -63,15 +88,9 @@ std::string tile_name(const std::filesystem::path& file, std::int64_t x, std::in
 
 std::vector<nets::ManifestRow> tiles_of_image(const nets::ManifestRow& row, const wsi::GridOptions& grid) {
   const nets::LabelledImage image = whole_image(row, grid);
-  const std::int64_t height = image.rgb.size(0), width = image.rgb.size(1);
-  if (height < grid.tile_px || width < grid.tile_px) {
-    throw InputError(row.image.string() + ": is " + std::to_string(width) + " x " + std::to_string(height) + " px at " +
-                     number_text(grid.um_per_px.x) + " µm/px, expected at least a tile of " + std::to_string(grid.tile_px) +
-                     "; leave um_per_px empty to have it enlarged to one");
-  }
   std::vector<nets::ManifestRow> tiles;
-  for (const std::int64_t y : starts(height, grid)) {
-    for (const std::int64_t x : starts(width, grid)) {
+  for (const std::int64_t y : starts(image.rgb.size(0), grid)) {
+    for (const std::int64_t x : starts(image.rgb.size(1), grid)) {
       const int label = tile_at(image, x, y, grid.tile_px).label;
       if (label < 0 && row.label >= 0) continue;
       nets::ManifestRow tile = row;

@@ -87,6 +87,30 @@ TEST_F(ImageTiles, StandCloserWhereTheStrideSaysSo) {
   EXPECT_EQ(rows[2].cut->x, 18);
 }
 
+// 25 x 18 px at 1 µm/px, of which each is four by four of the picture's: 3 px beside it to the left and 4 to the right, 7 above and below.
+TEST_F(ImageTiles, AnImageSmallerThanATileIsMirroredAtItsEdges) {
+  const auto rows = read("image,mask,tumour,um_per_px\na.png,mask.png,1,0.25\n");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].label, 1);
+  const nets::LabelledImage tile = ManifestReader(options_).loader()(rows[0]);
+  ASSERT_EQ(tile.rgb.sizes(), (std::vector<std::int64_t>{kTile, kTile, 3}));
+  ASSERT_EQ(tile.mask.sizes(), (std::vector<std::int64_t>{kTile, kTile}));
+  const auto inside = [](int i, int before, int size) {
+    const int at = i - before;
+    return at < 0 ? -at : at >= size ? 2 * (size - 1) - at : at;
+  };
+  for (int y = 0; y < kTile; ++y) {
+    for (int x = 0; x < kTile; ++x) {
+      const int column = inside(x, 3, 25), row = inside(y, 7, 18);
+      ASSERT_EQ(tile.rgb[y][x][0].item<int>(), tile.rgb[row + 7][column + 3][0].item<int>()) << x << ' ' << y;
+      ASSERT_NEAR(tile.rgb[y][x][0].item<int>(), 4 * column + 1, 1) << x << ' ' << y;
+      ASSERT_EQ(tile.mask[y][x].item<int>(), tile.mask[row + 7][column + 3].item<int>()) << x << ' ' << y;
+    }
+  }
+  EXPECT_EQ(tile.mask[7][3].item<int>(), 1);
+  EXPECT_EQ(tile.mask[7 + 12][3 + 12].item<int>(), 0);
+}
+
 // The lesion covers 15 x 15 px of the first tile, 15 x 12 of the one below and none of the others.
 TEST_F(ImageTiles, HaveTheClassOfTheirPartOfTheMask) {
   const auto rows = read("image,mask,tumour,um_per_px\na.png,mask.png,1,0.5\n");
@@ -116,7 +140,9 @@ TEST_F(ImageTiles, AnImageWithoutItsResolutionStaysWhole) {
 }
 
 TEST_F(ImageTiles, SayWhatIsWrong) {
-  EXPECT_NE(error_of("image,tumour,um_per_px\na.png,1,0.25\n").find("is 25 x 18 px at 1 µm/px, expected at least a tile of 32"), std::string::npos);
+  EXPECT_NE(error_of("image,tumour,um_per_px\na.png,1,0.1\n")
+                .find("a.png: is 10 x 7 px at 1 µm/px, expected at least a quarter of a tile, 8;"),
+            std::string::npos);
   EXPECT_NE(error_of("image,tumour,um_per_px\na.png,1,0\n").find("column 'um_per_px': 0, expected 0.01 to 50"), std::string::npos);
   EXPECT_NE(error_of("image,tumour,um_per_px\na.png,1,fine\n").find("column 'um_per_px'"), std::string::npos);
   std::ofstream(folder_ / "text.png") << "no picture";
