@@ -176,7 +176,7 @@ void add_train(CLI::App& app, Session& session) {
   command->add_option("-o,--output", args->out, "Folder of the model")->required();
   command->add_option("--config", args->config, "TOML with the keys of configs/train.toml");
   command->add_option("--init", args->init,
-                      "NETWORK=FILE: begin with a torchvision or timm .pth or a .safetensors, of the same network at a smaller width too; "
+                      "NETWORK=FILE: begin with a torchvision or timm .pth or a .safetensors, of a narrower one too; "
                       "may be repeated");
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--threads", args->threads, "Threads of the networks, at most the cores; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));

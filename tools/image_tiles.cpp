@@ -31,7 +31,7 @@ nets::LabelledImage at_scale(const nets::LabelledImage& image, double scale) {
   return out;
 }
 
-/// An image with sides of at least `px`: what is missing is mirrored at its edges, as training does with views that see less than a tile.
+/// An image with sides of at least `px`: what is missing is mirrored at its edges, as training fills views that see less than a tile.
 nets::LabelledImage filled(const nets::LabelledImage& image, int px) {
   const auto height = static_cast<int>(image.rgb.size(0)), width = static_cast<int>(image.rgb.size(1));
   const int below = std::max(0, px - height), beside = std::max(0, px - width);

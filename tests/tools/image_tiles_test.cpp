@@ -87,7 +87,7 @@ TEST_F(ImageTiles, StandCloserWhereTheStrideSaysSo) {
   EXPECT_EQ(rows[2].cut->x, 18);
 }
 
-// 25 x 18 px at 1 µm/px, of which each is four by four of the picture's: 3 px beside it to the left and 4 to the right, 7 above and below.
+// 25 x 18 px at 1 µm/px, each of them four by four of the picture's; 3 px to the left and 4 to the right of them, 7 above and below.
 TEST_F(ImageTiles, AnImageSmallerThanATileIsMirroredAtItsEdges) {
   const auto rows = read("image,mask,tumour,um_per_px\na.png,mask.png,1,0.25\n");
   ASSERT_EQ(rows.size(), 1U);
