@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <numbers>
 
 #include "nets/ensemble.h"
 #include "nets/training/calibration.h"
@@ -15,7 +15,8 @@ namespace F = torch::nn::functional;
 
 namespace {
 
-constexpr double kRidge = 0.01;  // nats per squared distance from equal weights
+constexpr double kRidge = 0.01;     // nats per squared distance from equal weights
+constexpr double kLogOddsSd = 1.0;  // see balanced_threshold
 
 /// Minimises `loss` over `parameters`; small, smooth problems.
 void minimise(const std::vector<torch::Tensor>& parameters, const std::function<torch::Tensor()>& loss) {
@@ -200,42 +201,23 @@ torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConf
 }
 
 double balanced_threshold(const torch::Tensor& probability, const torch::Tensor& truth) {
-  const torch::Tensor p = probability.to(torch::kFloat64).contiguous();
-  const torch::Tensor t = truth.to(torch::kFloat64).contiguous();
-  const auto n = static_cast<std::size_t>(p.numel());
-  const double positives = t.sum().item<double>(), negatives = static_cast<double>(n) - positives;
-  if (positives == 0 || negatives == 0) return 0.5;
-  std::vector<std::size_t> order(n);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const double* value = p.data_ptr<double>();
-  const double* is_positive = t.data_ptr<double>();
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return value[a] > value[b]; });
-  // Between two neighbouring values every threshold does the same; the one nearest to 0.5 stands for them.
-  struct Candidate {
-    double at, score, error;
+  const torch::Tensor log_odds = torch::logit(probability.to(torch::kFloat64), 1e-6), positive = truth.gt(0);
+  const torch::Tensor of_positives = log_odds.masked_select(positive), of_negatives = log_odds.masked_select(positive.logical_not());
+  if (of_positives.numel() == 0 || of_negatives.numel() == 0) return 0.5;
+  const double scale = kLogOddsSd * std::sqrt(3.0) / std::numbers::pi;  // of a logistic distribution with that deviation
+  const auto share_below = [&](const torch::Tensor& values, double at) {
+    return torch::sigmoid((at - values) / scale).mean().item<double>();
   };
-  std::vector<Candidate> candidates;
-  const auto variance = [](double hits, double of) {  // of a share, which is never known to be 0 or 1
-    const double share = (hits + 1) / (of + 2);
-    return share * (1 - share) / of;
-  };
-  double true_positives = 0, false_positives = 0;
-  for (std::size_t i = 0; i <= n; ++i) {
-    const double above = i == 0 ? 1.0 : value[order[i - 1]], below = i == n ? 0.0 : value[order[i]];
-    if (i == 0 || i == n || above > below) {
-      candidates.push_back({below < 0.5 && 0.5 <= above ? 0.5 : 0.5 * (above + below), true_positives / positives - false_positives / negatives,
-                            std::sqrt(variance(true_positives, positives) + variance(false_positives, negatives))});
+  constexpr int kSteps = 240;
+  constexpr double kStep = 0.025, kEqual = 1e-9;
+  double best = -2, chosen = 0;
+  for (int step = 0; step <= kSteps; ++step) {  // outwards from 0.5, so that it is the nearest of equal ones
+    for (const double at : {step * kStep, -step * kStep}) {
+      const double score = share_below(of_negatives, at) - share_below(of_positives, at);
+      if (score > best + kEqual) best = score, chosen = at;
     }
-    if (i < n) (is_positive[order[i]] > 0 ? true_positives : false_positives) += 1;
   }
-  const auto worse = [](const Candidate& a, const Candidate& b) { return a.score < b.score; };
-  const Candidate best = *std::max_element(candidates.begin(), candidates.end(), worse);
-  double chosen = best.at;
-  for (const Candidate& candidate : candidates) {
-    const bool as_good = candidate.score >= best.score - best.error;
-    if (as_good && std::abs(candidate.at - 0.5) < std::abs(chosen - 0.5)) chosen = candidate.at;
-  }
-  return chosen;
+  return 1 / (1 + std::exp(-chosen));
 }
 
 }  // namespace clmnet::nets

@@ -42,10 +42,11 @@ ClassLogLoss fit_fusion(const ValidationOutputs& outputs, ModelConfig& config);
 /// Probability of tumour of each pixel as `config` fuses the networks.  float [M,h,w].
 torch::Tensor fused_tumour_map(const ValidationOutputs& outputs, const ModelConfig& config);
 
-/// The operating point in [0,1] for balanced accuracy, since classes may be rare or common elsewhere: of the thresholds whose
-/// sensitivity + specificity lies within one standard error of the best, the one nearest to 0.5, where calibrated probabilities would
-/// have it. A handful of images decide which is the very best; on other patients that one does worse.
-/// One standard error: Breiman et al. 1984. 0.5 where one of the classes has no image.
+/// The operating point in [0.002,0.998] for balanced accuracy, since classes may be rare or common elsewhere: the threshold with the
+/// largest sensitivity + specificity when the log odds of each image are spread around what was found with a standard deviation of
+/// 1, as another stain, another scanner moves them (Youden's index from kernel estimates: Fluss et al. 2005, doi
+/// 10.1002/bimj.200410135). Unsmoothed, a handful of images decide; spread wider, it forgets what the images say. 0.5 where one of the
+/// classes has no image; of equal ones the nearest to 0.5.
 /// probability [n], truth [n] of 0 and 1
 double balanced_threshold(const torch::Tensor& probability, const torch::Tensor& truth);
 
