@@ -92,7 +92,8 @@ int serve(const ViewArgs& args, const view::ViewRun& run, Site& site, const view
     if (!slide.missing.empty()) std::cerr << "clmnet: " << slide.missing << '\n';
   }
   if (study == nullptr) {
-    std::cerr << "clmnet: " << run.slides().size() << " slides; open the address above in a browser, Ctrl-C ends" << std::endl;
+    std::cerr << "clmnet: " << run.slides().size() << (run.slides().size() == 1 ? " slide" : " slides")
+              << "; open the address above in a browser, Ctrl-C ends" << std::endl;
     if (args.open) open_browser(server.address());
   } else {
     std::cerr << "clmnet: each reader opens the address beside their name, and no other; Ctrl-C ends" << std::endl;
