@@ -181,7 +181,7 @@ void add_train(CLI::App& app, Session& session) {
   command->add_option("--device", args->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--threads", args->threads, "Threads of the networks, at most the cores; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
   command->add_flag("--resume", args->resume, "Go on with the run in the output folder");
-  command->add_flag("--finish", args->finish, "Train no further: fuse the best epochs that the output folder holds");
+  command->add_flag("--finish", args->finish, "Train no further: fuse the networks that the output folder holds");
 }
 
 }  // namespace clmnet::tools

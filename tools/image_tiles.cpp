@@ -12,11 +12,13 @@
 namespace clmnet::tools {
 namespace {
 
+/// The tensor's own pixels.
+cv::Mat pixels(const torch::Tensor& x, int type) {
+  return cv::Mat(static_cast<int>(x.size(0)), static_cast<int>(x.size(1)), type, x.data_ptr<std::uint8_t>());
+}
+
 /// An image at another resolution; of the mask the pixels that are tumour for the most part.
 nets::LabelledImage at_scale(const nets::LabelledImage& image, double scale) {
-  const auto pixels = [](const torch::Tensor& x, int type) {
-    return cv::Mat(static_cast<int>(x.size(0)), static_cast<int>(x.size(1)), type, x.data_ptr<std::uint8_t>());
-  };
   const auto side = [&](std::int64_t px) { return std::max(1, static_cast<int>(std::lround(scale * static_cast<double>(px)))); };
   const cv::Size size(side(image.rgb.size(1)), side(image.rgb.size(0)));
   const int how = scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR;
@@ -33,13 +35,12 @@ nets::LabelledImage at_scale(const nets::LabelledImage& image, double scale) {
 
 /// An image with sides of at least `px`: what is missing is mirrored at its edges, as training fills views that see less than a tile.
 nets::LabelledImage filled(const nets::LabelledImage& image, int px) {
-  const auto height = static_cast<int>(image.rgb.size(0)), width = static_cast<int>(image.rgb.size(1));
-  const int below = std::max(0, px - height), beside = std::max(0, px - width);
+  const auto missing = [&](int dim) { return std::max(0, px - static_cast<int>(image.rgb.size(dim))); };
+  const int below = missing(0), beside = missing(1);
   if (below == 0 && beside == 0) return image;
   const auto grow = [&](const torch::Tensor& x, int type) {
     cv::Mat out;
-    cv::copyMakeBorder(cv::Mat(height, width, type, x.data_ptr<std::uint8_t>()), out, below / 2, below - below / 2, beside / 2,
-                       beside - beside / 2, cv::BORDER_REFLECT_101);
+    cv::copyMakeBorder(pixels(x, type), out, below / 2, below - below / 2, beside / 2, beside - beside / 2, cv::BORDER_REFLECT_101);
     return to_tensor(out);
   };
   nets::LabelledImage out;

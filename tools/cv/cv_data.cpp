@@ -81,8 +81,7 @@ void check_folds(const CvData& data, const TrainingSetup& setup, Problems& probl
         }
       }
       try {
-        nets::split_by_patient(rows.train, setup.training.validation_fraction, 0,
-                               training_of(setup, part_of_fold(repeat, fold)).split_seed);
+        split_of(rows.train, setup, part_of_fold(repeat, fold));
       } catch (const InputError& error) {
         problems.push_back(where + error.what());
       }
@@ -183,13 +182,16 @@ nets::TrainingOptions training_of(const TrainingSetup& setup, std::uint64_t part
   return options;
 }
 
+nets::Split split_of(const std::vector<nets::ManifestRow>& rows, const TrainingSetup& setup, std::uint64_t part) {
+  return nets::split_by_patient(rows, setup.training.validation_fraction, 0, training_of(setup, part).split_seed);
+}
+
 json describe_split(const CvData& data, const TrainingSetup& setup) {
   json list = json::array();
   for (int repeat = 0; repeat < static_cast<int>(data.folds.size()); ++repeat) {
     for (int fold = 0; fold < data.fold_count(); ++fold) {
       const FoldRows rows = rows_of_fold(data, repeat, fold);
-      const nets::Split split = nets::split_by_patient(rows.train, setup.training.validation_fraction, 0,
-                                                       training_of(setup, part_of_fold(repeat, fold)).split_seed);
+      const nets::Split split = split_of(rows.train, setup, part_of_fold(repeat, fold));
       const auto tumour = std::count_if(rows.test.begin(), rows.test.end(), [](const auto& row) { return row.label > 0; });
       list.push_back({{"repeat", repeat + 1},
                       {"fold", fold + 1},

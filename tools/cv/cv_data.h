@@ -41,6 +41,8 @@ FoldRows rows_of_fold(const CvData& data, int repeat, int fold);
 
 /// Training options of one part of the run: every fold and the final model have a seed of their own.
 nets::TrainingOptions training_of(const TrainingSetup& setup, std::uint64_t part);
+/// Which of a part's rows are trained on and which validate.  Throws InputError as nets::split_by_patient.
+nets::Split split_of(const std::vector<nets::ManifestRow>& rows, const TrainingSetup& setup, std::uint64_t part);
 std::uint64_t part_of_fold(int repeat, int fold);
 inline constexpr std::uint64_t kFinalModelPart = 999999;
 

@@ -91,7 +91,7 @@ void train_part(const CvData& data, const std::vector<nets::ManifestRow>& rows, 
   own.training = training_of(setup, part);
   nets::TrainingData parts;
   parts.rows = rows;
-  parts.split = nets::split_by_patient(rows, own.training.validation_fraction, 0, own.training.split_seed);
+  parts.split = split_of(rows, setup, part);
   parts.load = data.load;
   bar.line(label + "training on " + std::to_string(parts.split.train.size()) + " images, validating on " +
            std::to_string(parts.split.validation.size()));
