@@ -145,7 +145,7 @@ std::vector<double> numbers_of(const Reader& in, const char* key, std::size_t co
 std::optional<StainTarget> read_stain(const Reader& ours) {
   if (!ours.object().contains("stain")) return std::nullopt;
   const Reader in = ours.child("stain");
-  StainTarget stain{in.get<std::string>("method", "macenko or reinhard"), {}};
+  StainTarget stain{in.get<std::string>("method", "macenko or reinhard"), {}, in.optional_number("strength", 0.01, 1).value_or(1)};
   const std::vector<StainPart> parts = parts_of(stain.method);
   if (parts.empty()) throw InputError(in.where() + ": 'method' is '" + stain.method + "', expected macenko or reinhard");
   if (in.object().contains("reference") && in.object().at("reference").is_array()) {  // one list, as models were written at first
@@ -234,7 +234,7 @@ json to_json(const StainTarget& stain) {
     reference[part.name] = std::vector<double>(from, to);
     from = to;
   }
-  return {{"method", stain.method}, {"reference", reference}};
+  return {{"method", stain.method}, {"strength", stain.strength}, {"reference", reference}};
 }
 
 std::int64_t ModelConfig::feature_size() const {

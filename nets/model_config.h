@@ -33,10 +33,12 @@ struct StainTarget {
   std::string method;             ///< "macenko" or "reinhard"
   std::vector<double> reference;  ///< macenko: optical density R G B of haematoxylin, of eosin, 99th percentile of both amounts;
                                   ///< reinhard: mean L* a* b*, standard deviation of each
+  double strength = 1;            ///< the part of the way to it that tiles are brought, above 0 and at most 1
 };
 
-/// As config.json holds it: {"method", "reference"} with the numbers under the names macenko: "haematoxylin", "eosin", "strongest";
-/// reinhard: "mean", "deviation", as wsi/ and `clmnet tile` have them. Files with one list of all numbers are read too.
+/// As config.json holds it: {"method", "strength", "reference"} with the numbers under the names macenko: "haematoxylin", "eosin",
+/// "strongest"; reinhard: "mean", "deviation", as wsi/ and `clmnet tile` have them. Files without strength (1) or with one list of all
+/// numbers are read too.
 nlohmann::json to_json(const StainTarget& stain);
 
 /// The name that stands for a TorchScript program among a model's networks.

@@ -158,7 +158,7 @@ void add_tile(CLI::App& app, Session& session) {
   add_label_options(*command, *args);
   command->add_option("--stain-normalise", args->stain, "Bring the colours of every slide to those of a reference: macenko or reinhard")
       ->check(CLI::IsMember({"macenko", "reinhard"}));
-  command->add_option("--stain-reference", args->stain_reference, "Picture whose colours are wanted; macenko's default: its authors' values");
+  command->add_option("--stain-reference", args->stain_reference, "Picture whose colours are wanted; default: the values of Macenko's authors, usual ones for reinhard");
   command->add_option("--config", args->config, "TOML with the keys of configs/tile.toml");
   command->add_option("--threads", args->threads, "Threads; 0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
   args->how.add_to(*command);

@@ -33,6 +33,9 @@ void take_stain(ConfigFile& file, nets::ModelConfig& model) {
   file.take("model.stain_reference", picture);
   if (method == "none" && !picture.empty()) throw InputError("model.stain_reference without model.stain_normalise; give macenko or reinhard");
   if (method != "none") model.stain = nets::stain_target_of(wsi::read_stain_reference(method, picture));
+  double strength = 1;
+  file.take("model.stain_strength", strength, 0.01, 1);
+  if (model.stain) model.stain->strength = strength;
 }
 
 void take_training(ConfigFile& file, TrainingSetup& setup) {

@@ -130,6 +130,8 @@ MacenkoFit published_macenko_reference() {
   return {{0.5626, 0.7201, 0.4062}, {0.2159, 0.8012, 0.5581}, {1.9705, 1.0308}};
 }
 
+ReinhardFit usual_reinhard_reference() { return {{50, 30, -25}, {16, 7.5, 7}}; }
+
 class StainNormaliser::Method {
  public:
   Method() = default;
@@ -142,7 +144,7 @@ class StainNormaliser::Method {
 /// Unmixing, scaling and mixing are one 3 x 3 matrix on optical densities.
 class StainNormaliser::Macenko : public Method {
  public:
-  Macenko(const MacenkoFit& slide, const MacenkoFit& reference, const MacenkoOptions& options)
+  Macenko(const MacenkoFit& slide, const MacenkoFit& reference, double strength, const MacenkoOptions& options)
       : glass_(options.glass) {
     const auto unmix = unmixing(slide);
     cv::Matx<double, 3, 2> mix;
@@ -150,7 +152,7 @@ class StainNormaliser::Macenko : public Method {
       mix(c, 0) = reference.haematoxylin[static_cast<std::size_t>(c)] * reference.strongest[0] / slide.strongest[0];
       mix(c, 1) = reference.eosin[static_cast<std::size_t>(c)] * reference.strongest[1] / slide.strongest[1];
     }
-    matrix_ = mix * unmix;
+    matrix_ = (1 - strength) * cv::Matx33d::eye() + strength * (mix * unmix);
     const auto table = density_table(glass_);
     for (std::size_t value = 0; value < 256; ++value) density_[value] = static_cast<float>(table[value]);
     for (std::size_t i = 0; i < kSteps; ++i) {
@@ -215,27 +217,73 @@ ReinhardFit fit_reinhard(const cv::Mat& rgb) {
 
 class StainNormaliser::Reinhard : public Method {
  public:
-  Reinhard(const ReinhardFit& slide, const ReinhardFit& reference) {
+  Reinhard(const ReinhardFit& slide, const ReinhardFit& reference, double strength) {
+    cv::Vec3d gain, shift;
     for (int c = 0; c < 3; ++c) {
       const auto i = static_cast<std::size_t>(c);
       // A slide of one colour has nothing to scale.
-      gain_[c] = slide.deviation[i] > 1e-6 ? reference.deviation[i] / slide.deviation[i] : 1;
-      shift_[c] = reference.mean[i] - gain_[c] * slide.mean[i];
+      const double whole = slide.deviation[i] > 1e-6 ? reference.deviation[i] / slide.deviation[i] : 1;
+      gain[c] = 1 + strength * (whole - 1);
+      shift[c] = strength * (reference.mean[i] - whole * slide.mean[i]);
+    }
+    cv::Mat lab(kSide * kSide, kSide, CV_32FC3);
+    for (int at = 0; at < kSide * kSide * kSide; ++at) {
+      lab.ptr<cv::Vec3f>()[at] = cv::Vec3f(at / (kSide * kSide), at / kSide % kSide, at % kSide) / (kSide - 1.0F);
+    }
+    cv::cvtColor(lab, lab, cv::COLOR_RGB2Lab);
+    for (int at = 0; at < kSide * kSide * kSide; ++at) {
+      auto& p = lab.ptr<cv::Vec3f>()[at];
+      for (int c = 0; c < 3; ++c) p[c] = static_cast<float>(gain[c] * p[c] + shift[c]);
+      p[0] = std::clamp(p[0], 0.0F, 100.0F);
+    }
+    cv::cvtColor(lab, lab, cv::COLOR_Lab2RGB);
+    for (std::size_t at = 0; at < table_.size(); ++at) {
+      const auto& p = lab.ptr<cv::Vec3f>()[at];
+      for (int c = 0; c < 3; ++c) table_[at][static_cast<std::size_t>(c)] = std::clamp(255 * p[c], 0.0F, 255.0F);
     }
   }
 
   void apply(cv::Mat& rgb) const override {
-    cv::Mat lab = to_lab(rgb);
-    lab.forEach<cv::Vec3f>([this](cv::Vec3f& p, const int*) {
-      for (int c = 0; c < 3; ++c) p[c] = static_cast<float>(gain_[c] * p[c] + shift_[c]);
-      p[0] = std::clamp(p[0], 0.0F, 100.0F);
-    });
-    cv::cvtColor(lab, lab, cv::COLOR_Lab2RGB);
-    lab.convertTo(rgb, CV_8UC3, 255);
+    constexpr std::size_t kRed = kSide * kSide, kGreen = kSide;
+    for (int y = 0; y < rgb.rows; ++y) {
+      auto* p = rgb.ptr<std::uint8_t>(y);
+      for (int x = 0; x < rgb.cols; ++x, p += 3) {
+        const Cell& r = kCells[p[0]];
+        const Cell& g = kCells[p[1]];
+        const Cell& b = kCells[p[2]];
+        const Colour* corner = &table_[r.below * kRed + g.below * kGreen + b.below];
+        Colour mixed;
+        for (std::size_t c = 0; c < 4; ++c) {
+          const auto between = [&](std::size_t offset) {
+            return corner[offset][c] + b.share * (corner[offset + 1][c] - corner[offset][c]);
+          };
+          const float low = between(0) + g.share * (between(kGreen) - between(0));
+          const float high = between(kRed) + g.share * (between(kRed + kGreen) - between(kRed));
+          mixed[c] = low + r.share * (high - low) + 0.5F;
+        }
+        for (std::size_t c = 0; c < 3; ++c) p[c] = static_cast<std::uint8_t>(mixed[c]);
+      }
+    }
   }
 
  private:
-  cv::Vec3d gain_, shift_;
+  static constexpr int kSide = 33;
+  using Colour = std::array<float, 4>;  ///< R G B, the fourth is not used
+  /// Where a channel's value lies between two entries of the table.
+  struct Cell {
+    std::size_t below;
+    float share;
+  };
+  static constexpr std::array<Cell, 256> kCells = [] {
+    std::array<Cell, 256> cells{};
+    for (std::size_t value = 0; value < cells.size(); ++value) {
+      const std::size_t below = std::min<std::size_t>(value * (kSide - 1) / 255, kSide - 2);
+      cells[value] = {below, static_cast<float>(value) * (kSide - 1) / 255 - static_cast<float>(below)};
+    }
+    return cells;
+  }();
+
+  std::vector<Colour> table_ = std::vector<Colour>(kSide * kSide * kSide);
 };
 
 StainNormaliser::StainNormaliser(std::unique_ptr<const Method> method) : method_(std::move(method)) {}
@@ -243,12 +291,13 @@ StainNormaliser::StainNormaliser(StainNormaliser&&) noexcept = default;
 StainNormaliser& StainNormaliser::operator=(StainNormaliser&&) noexcept = default;
 StainNormaliser::~StainNormaliser() = default;
 
-StainNormaliser StainNormaliser::macenko(const MacenkoFit& slide, const MacenkoFit& reference, const MacenkoOptions& options) {
-  return StainNormaliser(std::make_unique<Macenko>(slide, reference, options));
+StainNormaliser StainNormaliser::macenko(const MacenkoFit& slide, const MacenkoFit& reference, double strength,
+                                         const MacenkoOptions& options) {
+  return StainNormaliser(std::make_unique<Macenko>(slide, reference, strength, options));
 }
 
-StainNormaliser StainNormaliser::reinhard(const ReinhardFit& slide, const ReinhardFit& reference) {
-  return StainNormaliser(std::make_unique<Reinhard>(slide, reference));
+StainNormaliser StainNormaliser::reinhard(const ReinhardFit& slide, const ReinhardFit& reference, double strength) {
+  return StainNormaliser(std::make_unique<Reinhard>(slide, reference, strength));
 }
 
 void StainNormaliser::apply(cv::Mat& rgb) const {

@@ -39,18 +39,26 @@ MacenkoFit fit_macenko(const cv::Mat& rgb, const MacenkoOptions& options = {});
 /// The vectors and maxima that the method's authors published with their code; a reference where none is given.
 MacenkoFit published_macenko_reference();
 
+/// About halfway between the tissue of two public sources of colorectal H&E that differ widely (EBHI-Seg: blue and dark); a
+/// reference where none is given.
+ReinhardFit usual_reinhard_reference();
+
 /// Mean and deviation of the pixels that are not glass (below 0.85 of white in grey).
 /// Throws InputError where fewer than 100 are.  Reinhard et al. 2001, doi 10.1109/38.946629, in L*a*b* in place of lαβ.
 ReinhardFit fit_reinhard(const cv::Mat& rgb);
 
-/// Brings the colours of one slide to those of a reference. Any thread may call apply.
+/// Brings the colours of one slide to those of a reference, or, with a strength below 1, that part of the way. Any thread may call
+/// apply.
 class StainNormaliser {
  public:
   /// Each stain's concentration is scaled by the ratio of the maxima; what is neither stain is dropped.
+  /// The part of the way is one in optical density.
   /// Throws InputError where the slide's two vectors do not span a plane.
-  static StainNormaliser macenko(const MacenkoFit& slide, const MacenkoFit& reference, const MacenkoOptions& options = {});
-  /// Each of L*, a*, b* is shifted and scaled to the reference's mean and deviation.
-  static StainNormaliser reinhard(const ReinhardFit& slide, const ReinhardFit& reference);
+  static StainNormaliser macenko(const MacenkoFit& slide, const MacenkoFit& reference, double strength = 1,
+                                 const MacenkoOptions& options = {});
+  /// Each of L*, a*, b* is shifted and scaled to the reference's mean and deviation. Colours between those of a table of 33 x 33 x 33
+  /// are interpolated, within half a grey level in the mean; several are lost where a reference's deviation is many times the slide's.
+  static StainNormaliser reinhard(const ReinhardFit& slide, const ReinhardFit& reference, double strength = 1);
 
   StainNormaliser(StainNormaliser&&) noexcept;
   StainNormaliser& operator=(StainNormaliser&&) noexcept;

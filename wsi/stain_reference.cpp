@@ -31,7 +31,7 @@ StainReference read_stain_reference(const std::string& method, const std::string
   }
   if (picture.empty()) {
     if (method == "macenko") return {published_macenko_reference(), {}};
-    throw InputError("stain normalisation: reinhard needs a reference, a picture with the colours wanted");
+    return {{}, usual_reinhard_reference()};
   }
   const cv::Mat rgb = reference_picture(picture);
   try {
@@ -46,19 +46,20 @@ nlohmann::json to_json(const StainReference& reference) {
   if (reference.macenko) {
     const MacenkoFit& fit = *reference.macenko;
     return {{"method", "macenko"},
+            {"strength", reference.strength},
             {"reference", {{"haematoxylin", fit.haematoxylin}, {"eosin", fit.eosin}, {"strongest", fit.strongest}}}};
   }
   const ReinhardFit& fit = reference.reinhard.value();
-  return {{"method", "reinhard"}, {"reference", {{"mean", fit.mean}, {"deviation", fit.deviation}}}};
+  return {{"method", "reinhard"}, {"strength", reference.strength}, {"reference", {{"mean", fit.mean}, {"deviation", fit.deviation}}}};
 }
 
 FittedNormaliser normaliser_for(const cv::Mat& sample, const StainReference& reference) {
   if (reference.macenko) {
     const MacenkoFit fit = fit_macenko(sample);
-    return {StainNormaliser::macenko(fit, *reference.macenko), {fit, {}}};
+    return {StainNormaliser::macenko(fit, *reference.macenko, reference.strength), {fit, {}}};
   }
   const ReinhardFit fit = fit_reinhard(sample);
-  return {StainNormaliser::reinhard(fit, reference.reinhard.value()), {{}, fit}};
+  return {StainNormaliser::reinhard(fit, reference.reinhard.value(), reference.strength), {{}, fit}};
 }
 
 cv::Mat sample_tiles(const Slide& slide, const std::vector<TileSpec>& grid, const GridOptions& options) {

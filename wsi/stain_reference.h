@@ -13,19 +13,20 @@
 namespace clmnet::wsi {
 
 /// The colours that slides and images are brought to, or those that a slide has, and by which method: exactly one of the two
-/// is set.
+/// fits is set.
 struct StainReference {
   std::optional<MacenkoFit> macenko;
   std::optional<ReinhardFit> reinhard;
+  double strength = 1;  ///< the part of the way to these colours that a slide or an image is brought, above 0
 };
 
 /// method   "macenko" or "reinhard"
-/// picture  file (PNG, JPEG, TIFF) with the colours wanted; empty: the values that Macenko's authors published
-/// Throws InputError for another method, a file that is no picture or holds too little stain, reinhard without picture.
+/// picture  file (PNG, JPEG, TIFF) with the colours wanted; empty: the values that Macenko's authors published, usual_reinhard_reference()
+/// Throws InputError for another method, a file that is no picture or holds too little stain.
 StainReference read_stain_reference(const std::string& method, const std::string& picture);
 
-/// As runs and models record it: {"method": "macenko" or "reinhard", "reference": its numbers under the names of MacenkoFit or
-/// ReinhardFit}.
+/// As runs and models record it: {"method": "macenko" or "reinhard", "strength", "reference": its numbers under the names of
+/// MacenkoFit or ReinhardFit}.
 nlohmann::json to_json(const StainReference& reference);
 
 /// What brings a slide's colours to a reference.

@@ -44,17 +44,18 @@ TEST_F(ModelConfigTest, IsReadAsItWasWritten) {
 TEST_F(ModelConfigTest, TheColoursThatTilesAreBroughtToAreKept) {
   ModelConfig config = read_model_config(model());
   EXPECT_FALSE(config.stain);
-  config.stain = StainTarget{"reinhard", {70, 20, -10, 15, 8, 6.5}};
+  config.stain = StainTarget{"reinhard", {70, 20, -10, 15, 8, 6.5}, 0.5};
   write_model_config(model(), config);
   const ModelConfig again = read_model_config(model());
   ASSERT_TRUE(again.stain);
   EXPECT_EQ(again.stain->method, "reinhard");
   EXPECT_EQ(again.stain->reference, config.stain->reference);
+  EXPECT_EQ(again.stain->strength, 0.5);
 }
 
 TEST_F(ModelConfigTest, ColoursAreWrittenAsTheRoomOfSlidesWritesThem) {
   for (const wsi::StainReference& reference :
-       {wsi::StainReference{wsi::published_macenko_reference(), {}}, wsi::StainReference{{}, wsi::ReinhardFit{{70, 20, -10}, {15, 8, 6.5}}}}) {
+       {wsi::StainReference{wsi::published_macenko_reference(), {}}, wsi::StainReference{{}, wsi::ReinhardFit{{70, 20, -10}, {15, 8, 6.5}}, 0.5}}) {
     ModelConfig config = read_model_config(model());
     config.stain = stain_target_of(reference);
     write_model_config(model(), config);

@@ -262,7 +262,6 @@ class Tile(unittest.TestCase):
         for more, words in ((("--stride-px", "200"), "--stride-px is 200"),
                             (("--annotations", self.made.name), "give --images jpeg or png"),
                             (("--stain-normalise", "macenko"), "give --images"),
-                            (("--images", "png", "--stain-normalise", "reinhard"), "needs --stain-reference"),
                             (("--images", "png", "--stain-reference", self.slides[0]), "without --stain-normalise"),
                             (("--images", "png", "--annotations", "/no/where"), "no such file or folder"),
                             (("--images", "png", "--annotations", self.made.name, "--class", "Tumor"), "expected NAME=LABEL"),

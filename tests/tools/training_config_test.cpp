@@ -61,7 +61,11 @@ TEST(TrainingConfig, StainNormalisationIsAPropertyOfTheModel) {
   ASSERT_TRUE(macenko.model.stain);
   EXPECT_EQ(macenko.model.stain->reference.size(), 8U);
   EXPECT_EQ(to_json(macenko)["model"]["stain"]["method"], "macenko");
-  EXPECT_THROW(setup("stain_normalise = \"reinhard\"\n"), InputError);
+  EXPECT_EQ(macenko.model.stain->strength, 1);
+  const auto half = setup("stain_normalise = \"reinhard\"\nstain_strength = 0.5\n");
+  EXPECT_EQ(half.model.stain->method, "reinhard");
+  EXPECT_EQ(half.model.stain->strength, 0.5);
+  EXPECT_THROW(setup("stain_normalise = \"reinhard\"\nstain_strength = 1.5\n"), InputError);
   EXPECT_THROW(setup("stain_normalise = \"vahadane\"\n"), InputError);
   EXPECT_THROW(setup("stain_reference = \"a.png\"\n"), InputError);
 }

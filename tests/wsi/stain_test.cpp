@@ -145,6 +145,29 @@ TEST(Reinhard, MeanAndDeviationBecomeTheReferences) {
   }
 }
 
+TEST(Reinhard, ColoursBetweenThoseOfTheTableAreCloseToTheirOwn) {
+  cv::Mat slide(200, 200, CV_8UC3);
+  cv::randu(slide, cv::Scalar(20, 20, 20), cv::Scalar(236, 236, 236));
+  const ReinhardFit own{{55, 25, -15}, {14, 9, 8}}, wanted{{50, 30, -25}, {16, 7.5, 7}};
+  cv::Mat lab, want, result = slide.clone();
+  slide.convertTo(lab, CV_32FC3, 1.0 / 255);
+  cv::cvtColor(lab, lab, cv::COLOR_RGB2Lab);
+  for (auto p = lab.begin<cv::Vec3f>(); p != lab.end<cv::Vec3f>(); ++p) {
+    for (int c = 0; c < 3; ++c) {
+      const auto i = static_cast<std::size_t>(c);
+      (*p)[c] = static_cast<float>(wanted.mean[i] + ((*p)[c] - own.mean[i]) * wanted.deviation[i] / own.deviation[i]);
+    }
+    (*p)[0] = std::clamp((*p)[0], 0.0F, 100.0F);
+  }
+  cv::cvtColor(lab, lab, cv::COLOR_Lab2RGB);
+  lab.convertTo(want, CV_8UC3, 255);
+  StainNormaliser::reinhard(own, wanted).apply(result);
+  cv::Mat difference;
+  cv::absdiff(result, want, difference);
+  EXPECT_LE(cv::mean(difference.reshape(1))[0], 0.5);
+  EXPECT_LE(cv::norm(difference, cv::NORM_INF), 8);  // where a channel is clipped between two colours of the table
+}
+
 TEST(Reinhard, GreyHasTheLightnessOfCie) {
   // sRGB 119 is L* 50.03 (CIE 1976 with D65); OpenCV's tables are good to a fifth.
   const auto fit = fit_reinhard(cv::Mat(20, 20, CV_8UC3, cv::Scalar(119, 119, 119)));
