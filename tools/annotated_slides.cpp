@@ -186,7 +186,7 @@ nets::ImageLoader ManifestReader::loader() const {
     nets::LabelledImage image = row.slide ? slides->load(row)
                                 : row.cut ? load_image_tile(row, slides->grid())
                                           : load_labelled_image(row);
-    if (stain) normalise_stain(image.rgb, *stain);
+    if (stain) image.colours = [stain = *stain](torch::Tensor& rgb) { normalise_stain(rgb, stain); };
     return image;
   };
 }

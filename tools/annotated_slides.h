@@ -30,7 +30,8 @@ nlohmann::json to_json(const AnnotatedSlideOptions& options);
 /// The images of manifests, whether they are files or tiles of annotated slides, for train, evaluate and cv.
 class ManifestReader {
  public:
-  /// stain  colours that images and tiles are brought to, each by its own; one with too little stain is left as it is
+  /// stain  colours that views of images and tiles are brought to, each by its own (LabelledImage::colours); one with too little stain
+  ///        is left as it is
   explicit ManifestReader(const AnnotatedSlideOptions& slides, std::optional<wsi::StainReference> stain = {});
 
   /// Reads and joins manifests. A row of a slide is replaced by a row for each tile of known class, in the order of the grid:

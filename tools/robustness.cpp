@@ -42,7 +42,11 @@ const std::vector<Variation>& variations() {
 nets::LabelledImage varied(const nets::LabelledImage& image, const Variation& variation, std::int64_t patch_px, std::size_t index) {
   nets::AugmentOptions options = variation.options;
   options.output_px = static_cast<int>(patch_px);
-  return nets::augment(nets::fit_to_patch(image, patch_px), options, kSeed + index);
+  nets::LabelledImage as_it_is = image;
+  as_it_is.colours = nullptr;  // a laboratory's slides differ before a model normalises them
+  nets::LabelledImage fitted = nets::fit_to_patch(as_it_is, patch_px);
+  fitted.colours = image.colours;
+  return nets::augment(fitted, options, kSeed + index);
 }
 
 json robustness(nets::Ensemble& ensemble, const std::vector<nets::ManifestRow>& rows, const nets::ImageLoader& load,

@@ -243,6 +243,7 @@ LabelledImage augment(const LabelledImage& image, const AugmentOptions& options,
   out.rgb = torch::empty({side, side, 3}, torch::kUInt8);
   auto* bytes = out.rgb.data_ptr<std::uint8_t>();
   for (std::size_t i = 0; i < rgb.size(); ++i) bytes[i] = static_cast<std::uint8_t>(std::clamp(rgb[i] + 0.5F, 0.0F, 255.0F));
+  if (image.colours) image.colours(out.rgb);
   return out;
 }
 
@@ -265,6 +266,7 @@ LabelledImage fit_to_patch(const LabelledImage& image, std::int64_t patch_px) {
   out.label = image.label;
   const torch::Tensor rgb = resize_square(square(image.rgb).permute({2, 0, 1}).unsqueeze(0).contiguous(), patch_px);
   out.rgb = rgb.add(0.5).clamp(0, 255).to(torch::kUInt8).squeeze(0).permute({1, 2, 0}).contiguous();
+  if (image.colours) image.colours(out.rgb);
   if (image.mask.defined()) {
     const torch::Tensor mask = resize_square(square(image.mask).unsqueeze(0).unsqueeze(0).contiguous(), patch_px);
     out.mask = mask.ge(0.5).to(torch::kUInt8).squeeze(0).squeeze(0).contiguous();

@@ -26,6 +26,7 @@ AugmentOptions stronger(AugmentOptions options, double times);
 /// Draws one augmented view: geometry, then stain in optical-density space (Tellez et al. 2019, arXiv:1902.06543), blur, noise.
 /// Outside the image it is mirrored. The mask goes through the same geometry, nearest neighbour. The class follows the view
 /// (label_of_view).
+/// The view's colours are brought to those that networks see last, as another laboratory's would be.
 /// Result: rgb uint8 [output_px,output_px,3] and mask of the same side. Equal seeds give equal views.
 LabelledImage augment(const LabelledImage& image, const AugmentOptions& options, std::uint64_t seed);
 
@@ -34,7 +35,8 @@ LabelledImage augment(const LabelledImage& image, const AugmentOptions& options,
 int label_of_view(int label, const torch::Tensor& mask);
 
 /// The image as the networks see it when nothing is augmented: its centre square brought to patch_px by area (bilinear where it
-/// is enlarged), as WSInfer's transform Resize does for a tile; the mask is 1 where most of the pixel is.
+/// is enlarged), as WSInfer's transform Resize does for a tile, and its colours to those that networks see; the mask is 1 where most of
+/// the pixel is.
 LabelledImage fit_to_patch(const LabelledImage& image, std::int64_t patch_px);
 
 }  // namespace clmnet::nets

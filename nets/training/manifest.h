@@ -57,6 +57,7 @@ struct LabelledImage {
   torch::Tensor rgb;   ///< uint8 [H,W,3], contiguous
   torch::Tensor mask;  ///< uint8 [H,W], 1 is tumour; undefined: not used for the mask
   int label = -1;
+  std::function<void(torch::Tensor& rgb)> colours;  ///< brings pixels, changed or not, to the colours that networks see; empty: as they are
 };
 
 /// Reads the pixels of a row; any thread may call it. `tools` gives one that uses OpenCV, tests give their own.

@@ -8,9 +8,11 @@
 #include <gtest/gtest.h>
 #include <opencv2/core.hpp>
 
+#include "nets/training/augment.h"
 #include "tests/base/temporary_folder.h"
 #include "tools/base/error.h"
 #include "tools/image_loader.h"
+#include "tools/robustness.h"
 #include "tools/tile_manifest.h"
 #include "tools/tile_slide.h"
 #include "wsi/geojson.h"
@@ -169,6 +171,21 @@ TEST_F(AnnotatedSlides, StandBesideImages) {
   const auto load = ManifestReader(options_).loader();
   EXPECT_TRUE(torch::equal(load(rows[0]).rgb, load_labelled_image(tiles[0]).rgb));
   EXPECT_TRUE(torch::equal(load(rows[1]).rgb, load_labelled_image(tiles[0]).rgb));
+}
+
+TEST_F(AnnotatedSlides, TheirTilesAreBroughtToTheReferenceAfterTheyWereChanged) {
+  const auto rows = read(slide_manifest());
+  const wsi::StainReference reference{{}, wsi::usual_reinhard_reference(), 0.5};
+  const nets::LabelledImage plain = ManifestReader(options_).loader()(rows[0]);
+  const nets::LabelledImage image = ManifestReader(options_, reference).loader()(rows[0]);
+  EXPECT_TRUE(torch::equal(image.rgb, plain.rgb));
+  torch::Tensor wanted = nets::fit_to_patch(plain, 64).rgb;
+  normalise_stain(wanted, reference);
+  EXPECT_TRUE(torch::equal(nets::fit_to_patch(image, 64).rgb, wanted));
+  const Variation& stained = *std::find_if(variations().begin(), variations().end(), [](const auto& v) { return v.name == "stain"; });
+  wanted = varied(plain, stained, 64, 3).rgb;
+  normalise_stain(wanted, reference);
+  EXPECT_TRUE(torch::equal(varied(image, stained, 64, 3).rgb, wanted));
 }
 
 TEST_F(AnnotatedSlides, FollowTheConfiguration) {

@@ -119,6 +119,17 @@ TEST(Augment, TheClassFollowsTheView) {
   EXPECT_EQ(augment(image, nothing(16), 1).label, 1);  // nothing is known
 }
 
+TEST(Augment, TheColoursThatNetworksSeeAreBroughtAboutLast) {
+  LabelledImage image = random_image(16, 16);
+  AugmentOptions options = nothing(16);
+  options.colour_gain = 0.5;
+  const torch::Tensor changed = augment(image, options, 5).rgb;
+  image.colours = [](torch::Tensor& rgb) { rgb.bitwise_not_(); };
+  const LabelledImage out = augment(image, options, 5);
+  EXPECT_TRUE(torch::equal(out.rgb, changed.bitwise_not()));
+  EXPECT_FALSE(out.colours);  // they are not brought about twice
+}
+
 TEST(Stronger, ChangesColoursFocusAndNoiseMoreAndGeometryNot) {
   AugmentOptions options;
   options.glass = 0.2;
@@ -140,6 +151,14 @@ TEST(FitToPatch, TakesTheCentreSquareByArea) {
   const double want = image.rgb.narrow(0, 4, 2).narrow(1, 0, 2).select(2, 1).to(torch::kFloat64).mean().item<double>();
   EXPECT_NEAR(out.rgb[0][0][1].item<double>(), want, 0.51);
   EXPECT_EQ(out.mask.sizes(), (std::vector<std::int64_t>{16, 16}));
+}
+
+TEST(FitToPatch, BringsAboutTheColoursThatNetworksSee) {
+  LabelledImage image = random_image(16, 16);
+  image.colours = [](torch::Tensor& rgb) { rgb.bitwise_not_(); };
+  const LabelledImage out = fit_to_patch(image, 16);
+  EXPECT_TRUE(torch::equal(out.rgb, image.rgb.bitwise_not()));
+  EXPECT_FALSE(out.colours);
 }
 
 TEST(FitToPatch, LeavesAnImageOfTheRightSizeAlone) {
