@@ -287,6 +287,7 @@ class Stream {
       const bool complete =
           slide_.read_into(tile, chunk.batch->batch.tiles[i].origin, downsample_.x, downsample_.y, &cache_);
       chunk.batch->batch.complete[i] = complete ? 1 : 0;
+      if (options_.change) options_.change(tile);
     }
     decode_nanoseconds_ += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
   }

@@ -18,6 +18,7 @@ struct StreamOptions {
   int threads = 0;                     ///< that decode; 0: one per core. The calling thread, which consumes, is not one of them
   int queue_batches = 3;               ///< finished batches that wait for the consumer
   std::size_t cache_bytes = std::size_t{160} << 20;  ///< for stored tiles that several tiles share
+  std::function<void(cv::Mat& tile)> change;  ///< what is done with the pixels of each tile, on the threads that decode; any of them
   /// Where batches live, for instance memory that a GPU reads directly; both or neither. 64-byte aligned otherwise.
   std::function<std::uint8_t*(std::size_t bytes)> allocate;
   std::function<void(std::uint8_t* memory)> release;

@@ -147,6 +147,7 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
     stream.release = [&pinned](std::uint8_t* memory) { pinned.release(memory); };
   }
   const std::optional<wsi::StainNormaliser> stain = fit_stain(slide, model, grid, out);
+  if (stain) stream.change = [&stain](cv::Mat& tile) { stain->apply(tile); };
   // One batch is put together beside the networks' next one; LibTorch's own threads belong to the networks alone.
   struct Done {
     Prediction said;
@@ -166,14 +167,9 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
   const auto started = Clock::now();
   const wsi::StreamStats stats = wsi::for_each_batch(slide, grid, stream, [&](wsi::TileBatch& batch) {
     const auto count = static_cast<std::int64_t>(batch.tiles.size());
-    auto* pixels = const_cast<std::uint8_t*>(batch.rgb);
-    if (stain) {
-      cv::Mat column(static_cast<int>(count) * patch, patch, CV_8UC3, pixels);
-      stain->apply(column);
-    }
     const auto began = Clock::now();
     // from_blob does not own; predict copies to its device before it returns.
-    const torch::Tensor rgb = torch::from_blob(pixels, {count, patch, patch, 3}, torch::kUInt8);
+    const torch::Tensor rgb = torch::from_blob(const_cast<std::uint8_t*>(batch.rgb), {count, patch, patch, 3}, torch::kUInt8);
     Prediction said = ensemble.predict(rgb, map_px);
     out.timings.networks += seconds_since(began);
     std::vector<float> maps = stacked_maps(said);

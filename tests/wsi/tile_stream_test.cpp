@@ -67,6 +67,20 @@ TEST_F(TileStream, EveryTileOnceInOrderWithThePixelsOfRead) {
   }
 }
 
+TEST_F(TileStream, TilesAreChangedAsAsked) {
+  options_.change = [](cv::Mat& tile) { tile.convertTo(tile, -1, 0.5); };
+  const auto grid = full_grid(slide_->extent(), 48);
+  std::size_t seen = 0;
+  for_each_batch(*slide_, grid, options_, [&](TileBatch& batch) {
+    for (std::size_t i = 0; i < batch.tiles.size(); ++i, ++seen) {
+      cv::Mat expected = slide_->read(batch.tiles[i].origin, options_.um_per_px, {64, 64}).rgb;
+      expected.convertTo(expected, -1, 0.5);
+      ASSERT_EQ(std::memcmp(batch.rgb + i * 64 * 64 * 3, expected.data, expected.total() * 3), 0);
+    }
+  });
+  EXPECT_EQ(seen, grid.size());
+}
+
 TEST_F(TileStream, BatchesAreFullButTheLast) {
   const auto grid = full_grid(slide_->extent(), 64);  // 11 x 8 = 88 = 12 * 7 + 4
   std::vector<std::size_t> sizes;
