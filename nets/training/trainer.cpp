@@ -117,11 +117,10 @@ class MemberTrainer {
     }
     while (static_cast<int>(state_.epochs.size()) < plan_.epochs && !out_of_patience()) {
       run_epoch();
-      if (state_.epochs.back().best && !options_.keep_last) save_weights();
+      if (state_.epochs.back().best || options_.keep_last) save_weights();
       save_training_state(state_file, state_);
       if (hooks_.epoch_done) hooks_.epoch_done(plan_.member.network, state_.epochs.back());
     }
-    if (options_.keep_last) save_weights();
     if (out_of_patience() && hooks_.note) {
       hooks_.note(plan_.member.network + ": stopped after epoch " + std::to_string(state_.epochs.size()) + ", the last " +
                   std::to_string(options_.patience) + " were no better");
