@@ -121,7 +121,8 @@ std::optional<wsi::StainNormaliser> fit_stain(const wsi::Slide& slide, const Mod
 }
 
 void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalysisOptions& options,
-                  const std::vector<wsi::TileSpec>& grid, SlideAnalysis& out, const TileProgress& progress) {
+                  const std::vector<wsi::TileSpec>& grid, const std::optional<wsi::StainNormaliser>& stain, SlideAnalysis& out,
+                  const TileProgress& progress) {
   const ModelConfig& model = ensemble.config();
   const auto patch = static_cast<int>(model.patch_size_px);
   const std::size_t members = model.members.size();
@@ -146,7 +147,6 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
     stream.allocate = [&pinned](std::size_t bytes) { return pinned.allocate(bytes); };
     stream.release = [&pinned](std::uint8_t* memory) { pinned.release(memory); };
   }
-  const std::optional<wsi::StainNormaliser> stain = fit_stain(slide, model, grid, out);
   if (stain) stream.change = [&stain](cv::Mat& tile) { stain->apply(tile); };
   // One batch is put together beside the networks' next one; LibTorch's own threads belong to the networks alone.
   struct Done {
@@ -187,13 +187,13 @@ void run_networks(const wsi::Slide& slide, Ensemble& ensemble, const SlideAnalys
 }
 
 /// The fused map after the CRF, window by window.
-cv::Mat refine_map(const wsi::ProbabilityMap& raw, const cv::Mat& overview, const CrfOptions& crf) {
+cv::Mat refine_map(const wsi::ProbabilityMap& raw, const cv::Mat& guide, const CrfOptions& crf) {
   const cv::Mat& before = raw.probability[0];
-  if (!before.isContinuous() || !overview.isContinuous() || !raw.valid.isContinuous()) {
+  if (!before.isContinuous() || !guide.isContinuous() || !raw.valid.isContinuous()) {
     throw std::invalid_argument("refine_map: rows must follow each other");
   }
   cv::Mat after(before.size(), CV_32F);
-  refine_windowed({overview.ptr(), before.ptr<float>(), raw.valid.ptr(), before.rows, before.cols}, after.ptr<float>(), crf);
+  refine_windowed({guide.ptr(), before.ptr<float>(), raw.valid.ptr(), before.rows, before.cols}, after.ptr<float>(), crf);
   return after;
 }
 
@@ -212,11 +212,17 @@ SlideAnalysis analyze_slide(const wsi::Slide& slide, Ensemble& ensemble, const S
   const std::vector<wsi::TileSpec> grid = wsi::plan_grid(out.tissue, out.grid);
   out.timings.tissue = seconds_since(started);
 
-  run_networks(slide, ensemble, options, grid, out, progress);
+  const std::optional<wsi::StainNormaliser> stain = fit_stain(slide, model, grid, out);
+  run_networks(slide, ensemble, options, grid, stain, out, progress);
 
   started = Clock::now();
   const bool refine = options.refine && model.has_map() && !out.tiles.empty();
-  const cv::Mat fused = refine ? refine_map(out.raw, out.overview, model.crf) : out.raw.probability[0].clone();
+  cv::Mat guide = out.overview;
+  if (refine && stain) {  // the CRF was chosen in the colours that the networks see
+    guide = guide.clone();
+    stain->apply(guide);
+  }
+  const cv::Mat fused = refine ? refine_map(out.raw, guide, model.crf) : out.raw.probability[0].clone();
   out.refined = {out.raw.geometry, {fused}, out.raw.valid.clone()};
   out.timings.crf = seconds_since(started);
   return out;

@@ -101,6 +101,7 @@ TEST_F(SlideAnalysisTest, AModelThatWantsItsColoursGetsThemFromASlideOfAnotherSt
   Ensemble ensemble(folder_ / "model", torch::kCPU);
   const SlideAnalysis analysis = analyze_slide(wsi::Slide(folder_ / "slide.svs"), ensemble, options(64), {});
   EXPECT_EQ(analysis.stain_warning, "");
+  EXPECT_EQ(cv::norm(analysis.overview, misled.overview, cv::NORM_INF), 0) << "what people see keeps the slide's colours";
   EXPECT_GT(agreement(analysis.raw, analysis.raw.probability[0], truth), 0.98);
 }
 
