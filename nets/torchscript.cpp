@@ -14,6 +14,7 @@
 
 #include "nets/checkpoint/state_dict.h"
 #include "nets/ensemble.h"
+#include "nets/stain_layer.h"
 #include "tools/base/atomic_writer.h"
 #include "tools/base/error.h"
 
@@ -77,7 +78,16 @@ void register_weights(const ModelConfig& config, const std::vector<std::shared_p
   }
 }
 
-torch::Tensor fused_class_logits(const ModelConfig& config, const std::vector<std::shared_ptr<Member>>& members, const torch::Tensor& x) {
+/// Normalised pixels as a zoo's transform gives them -> the same of the colours that the networks see.
+torch::Tensor with_colours(const ModelConfig& config, const torch::Tensor& x) {
+  if (!config.stain || config.stain->method != "reinhard") return x;
+  const auto per_channel = [](const std::array<double, 3>& v) { return torch::tensor({v[0], v[1], v[2]}, torch::kFloat32).view({3, 1, 1}); };
+  const torch::Tensor mean = per_channel(config.mean), deviation = per_channel(config.standard_deviation);
+  return (normalise_tiles((x * deviation + mean).clamp(0, 1), *config.stain) - mean) / deviation;
+}
+
+torch::Tensor fused_class_logits(const ModelConfig& config, const std::vector<std::shared_ptr<Member>>& members, const torch::Tensor& tiles) {
+  const torch::Tensor x = with_colours(config, tiles);
   std::vector<torch::Tensor> logits;
   std::vector<double> weights, temperatures;
   for (std::size_t k = 0; k < members.size(); ++k) {

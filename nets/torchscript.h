@@ -17,7 +17,8 @@ std::shared_ptr<Member> load_torchscript_member(const std::filesystem::path& fil
                                                 torch::Device device);
 
 /// Writes a model's class logits, fused and calibrated, as one TorchScript program: `folder` then holds config.json and
-/// torchscript_model.pt as WSInfer's zoo has them, for tiles of the model's patch size and batches of any size.
+/// torchscript_model.pt as WSInfer's zoo has them, for tiles of the model's patch size and batches of any size. Where the model wants
+/// colours normalised by Reinhard's method the program does it, each tile by its own; by Macenko's it takes colours as they are.
 /// members  plain ones (not prepared), on the CPU, in config.members' order; they are put into evaluation mode
 /// Throws InputError when the folder cannot be written.
 void export_torchscript(const ModelConfig& config, const std::vector<std::shared_ptr<Member>>& members,

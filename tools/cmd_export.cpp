@@ -24,9 +24,9 @@ int run_export(const ExportArgs& args, const Session& session) {
     throw InputError(out.string() + ": is not empty; give another -o");
   }
   const nets::ModelConfig config = nets::read_model_config(folder);
-  if (config.stain) {
-    std::cerr << "warning: the model wants colours normalised (" << config.stain->method
-              << "); the program that is written takes them as they are, so normalise before it\n";
+  if (config.stain && config.stain->method == "macenko") {
+    std::cerr << "warning: the model wants colours normalised by Macenko's method; the program that is written takes them as they are, so "
+                 "normalise before it\n";
   }
   nets::export_torchscript(config, nets::load_members(folder, config), out);
   if (session.json) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nets/ensemble.h"
+#include "nets/stain_layer.h"
 #include "tests/base/temporary_folder.h"
 #include "tools/base/atomic_file.h"
 #include "tools/base/error.h"
@@ -52,6 +53,17 @@ TEST_F(TorchScript, TheProgramSaysWhatTheEnsembleSaysAtAnyBatch) {
     const torch::Tensor rgb = torch::randint(0, 256, {batch, 96, 96, 3}, torch::kUInt8);
     EXPECT_LT((ours.predict(rgb, 2).probability - theirs.predict(rgb, 2).probability).abs().max().item<double>(), 1e-4);
   }
+}
+
+TEST_F(TorchScript, TheProgramBringsTilesToTheColoursThatTheNetworksSee) {
+  config_.stain = StainTarget{"reinhard", {50, 30, -25, 16, 7.5, 7}, 0.5};
+  export_torchscript(config_, members_, folder_ / "stained");
+  Ensemble ours(config_, members_, torch::kCPU), theirs(folder_ / "stained", torch::kCPU);
+  const torch::Tensor rgb = torch::randint(60, 200, {3, 96, 96, 3}, torch::kUInt8);
+  const torch::Tensor changed = normalise_tiles(rgb.permute({0, 3, 1, 2}) / 255.0, *config_.stain).permute({0, 2, 3, 1});
+  const torch::Tensor seen = (changed * 255).round().to(torch::kUInt8).contiguous();
+  EXPECT_GT((seen.to(torch::kFloat32) - rgb.to(torch::kFloat32)).abs().mean().item<double>(), 5);
+  EXPECT_LT((ours.predict(seen, 2).probability - theirs.predict(rgb, 2).probability).abs().max().item<double>(), 0.01);
 }
 
 TEST_F(TorchScript, AProgramHasAMapPerTileAndNoFeatures) {

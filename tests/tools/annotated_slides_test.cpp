@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 #include <opencv2/core.hpp>
 
+#include "nets/inference/stain_target.h"
+#include "nets/stain_layer.h"
 #include "nets/training/augment.h"
 #include "tests/base/temporary_folder.h"
 #include "tools/base/error.h"
@@ -287,6 +289,26 @@ TEST(NormaliseStain, AnImageIsBroughtToTheReferenceAndGlassIsLeftAlone) {
   torch::Tensor glass = to_tensor(cv::Mat(64, 64, CV_8UC3, cv::Scalar(244, 244, 244)));
   normalise_stain(glass, reference);
   EXPECT_TRUE(glass.eq(244).all().item<bool>());
+}
+
+TEST(NormaliseStain, AProgramsTilesAreChangedAsPixelsAre) {
+  torch::manual_seed(4);
+  const wsi::StainReference reference{{}, wsi::usual_reinhard_reference(), 0.5};
+  // Tissue in all but the last; in the second also glass, which counts for nothing but is changed.
+  torch::Tensor rgb = torch::randint(60, 200, {3, 64, 64, 3}, torch::kUInt8);
+  rgb.select(3, 1).div_(2, "floor");
+  rgb[1].narrow(0, 0, 30).fill_(240);
+  rgb[2].fill_(240);
+  const torch::Tensor got =
+      nets::normalise_tiles(rgb.permute({0, 3, 1, 2}) / 255.0, nets::stain_target_of(reference)).permute({0, 2, 3, 1}) * 255;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    torch::Tensor wanted = rgb[i].clone();
+    normalise_stain(wanted, reference);
+    const torch::Tensor difference = (got[i] - wanted.to(torch::kFloat32)).abs();
+    EXPECT_LT(difference.mean().item<double>(), 0.6) << i;
+    EXPECT_LT(difference.max().item<double>(), 8) << i;
+  }
+  EXPECT_THROW(nets::normalise_tiles(got, nets::StainTarget{"macenko", {}}), std::invalid_argument);
 }
 
 }  // namespace
