@@ -81,9 +81,15 @@ void register_weights(const ModelConfig& config, const std::vector<std::shared_p
 /// Normalised pixels as a zoo's transform gives them -> the same of the colours that the networks see.
 torch::Tensor with_colours(const ModelConfig& config, const torch::Tensor& x) {
   if (!config.stain || config.stain->method != "reinhard") return x;
-  const auto per_channel = [](const std::array<double, 3>& v) { return torch::tensor({v[0], v[1], v[2]}, torch::kFloat32).view({3, 1, 1}); };
-  const torch::Tensor mean = per_channel(config.mean), deviation = per_channel(config.standard_deviation);
-  return (normalise_tiles((x * deviation + mean).clamp(0, 1), *config.stain) - mean) / deviation;
+  const auto per_channel = [](const torch::Tensor& from, const auto& change) {  // numbers alone, as in normalise_tiles
+    return torch::stack({change(from.select(1, 0), 0), change(from.select(1, 1), 1), change(from.select(1, 2), 2)}, 1);
+  };
+  const torch::Tensor rgb = per_channel(x, [&](const torch::Tensor& v, std::size_t c) {
+    return (v * config.standard_deviation[c] + config.mean[c]).clamp(0, 1);
+  });
+  return per_channel(normalise_tiles(rgb, *config.stain), [&](const torch::Tensor& v, std::size_t c) {
+    return (v - config.mean[c]) / config.standard_deviation[c];
+  });
 }
 
 torch::Tensor fused_class_logits(const ModelConfig& config, const std::vector<std::shared_ptr<Member>>& members, const torch::Tensor& tiles) {

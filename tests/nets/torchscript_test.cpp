@@ -5,6 +5,10 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#include <torch/script.h>
+#pragma GCC diagnostic pop
 
 #include "nets/ensemble.h"
 #include "nets/stain_layer.h"
@@ -64,6 +68,20 @@ TEST_F(TorchScript, TheProgramBringsTilesToTheColoursThatTheNetworksSee) {
   const torch::Tensor seen = (changed * 255).round().to(torch::kUInt8).contiguous();
   EXPECT_GT((seen.to(torch::kFloat32) - rgb.to(torch::kFloat32)).abs().mean().item<double>(), 5);
   EXPECT_LT((ours.predict(seen, 2).probability - theirs.predict(rgb, 2).probability).abs().max().item<double>(), 0.01);
+}
+
+TEST_F(TorchScript, AProgramHoldsNoTensorThatWouldStayBehindOnTheCpu) {
+  config_.stain = StainTarget{"reinhard", {50, 30, -25, 16, 7.5, 7}, 0.5};
+  export_torchscript(config_, members_, folder_ / "stained");
+  torch::jit::Module program = torch::jit::load((folder_ / "stained" / "torchscript_model.pt").string());
+  std::size_t nodes = 0;
+  for (const torch::jit::Node* node : program.get_method("forward").graph()->nodes()) {
+    ++nodes;
+    if (node->kind() != c10::prim::Constant || !node->hasAttribute(c10::attr::value)) continue;
+    if (node->kindOf(c10::attr::value) != torch::jit::AttributeKind::t) continue;
+    EXPECT_EQ(node->t(c10::attr::value).dim(), 0) << *node;  // one number goes with any device
+  }
+  EXPECT_GT(nodes, 100U);
 }
 
 TEST_F(TorchScript, AProgramHasAMapPerTileAndNoFeatures) {
