@@ -226,11 +226,8 @@ class StainNormaliser::Reinhard : public Method {
       gain[c] = 1 + strength * (whole - 1);
       shift[c] = strength * (reference.mean[i] - whole * slide.mean[i]);
     }
-    cv::Mat lab(kSide * kSide, kSide, CV_32FC3);
-    for (int at = 0; at < kSide * kSide * kSide; ++at) {
-      lab.ptr<cv::Vec3f>()[at] = cv::Vec3f(at / (kSide * kSide), at / kSide % kSide, at % kSide) / (kSide - 1.0F);
-    }
-    cv::cvtColor(lab, lab, cv::COLOR_RGB2Lab);
+    static const cv::Mat colours = colours_of_the_table();
+    cv::Mat lab = colours.clone();
     for (int at = 0; at < kSide * kSide * kSide; ++at) {
       auto& p = lab.ptr<cv::Vec3f>()[at];
       for (int c = 0; c < 3; ++c) p[c] = static_cast<float>(gain[c] * p[c] + shift[c]);
@@ -268,6 +265,17 @@ class StainNormaliser::Reinhard : public Method {
 
  private:
   static constexpr int kSide = 33;
+
+  /// L* a* b* of the table's entries, the same for all slides.
+  static cv::Mat colours_of_the_table() {
+    cv::Mat lab(kSide * kSide, kSide, CV_32FC3);
+    for (int at = 0; at < kSide * kSide * kSide; ++at) {
+      lab.ptr<cv::Vec3f>()[at] = cv::Vec3f(at / (kSide * kSide), at / kSide % kSide, at % kSide) / (kSide - 1.0F);
+    }
+    cv::cvtColor(lab, lab, cv::COLOR_RGB2Lab);
+    return lab;
+  }
+
   using Colour = std::array<float, 4>;  ///< R G B, the fourth is not used
   /// Where a channel's value lies between two entries of the table.
   struct Cell {
